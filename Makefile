@@ -1,0 +1,40 @@
+# The commands of this project. `make` lists them.
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+# Without EMPATHY_CORPUS_DIR the shipped sample is used; `make train EMPATHY_CORPUS_DIR=folder` or the environment names a corpus.
+CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir $(EMPATHY_CORPUS_DIR),--source sample)
+OUTPUT ?= output/$(if $(EMPATHY_CORPUS_DIR),corpus,sample)
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test check format clean
+
+help:  ## List these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: $(VENV)/.installed  ## Make .venv and install what is tested (constraints.txt)
+
+$(VENV)/.installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[embedded,plots,tests,quality]'
+	@touch $@
+
+train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options
+	$(BIN)/python train_hf.py --config recipes/embedded.yaml $(CORPUS) --output_dir $(OUTPUT) $(ARGS)
+
+test: install  ## Run the tests; ARGS=further options of pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install  ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install  ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove the environment, caches and outputs
+	rm -rf $(VENV) output build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
