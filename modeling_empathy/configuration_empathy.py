@@ -1,0 +1,125 @@
+"""Configuration of the empathy bi-encoder: what is scored, how the two encoders meet, how the losses are weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import AutoConfig
+from transformers.configuration_utils import PreTrainedConfig
+
+
+MECHANISMS = ("emotional_reactions", "interpretations", "explorations")
+LEVELS = ("no", "weak", "strong")
+
+LEVEL_POOLINGS = ("first_token", "rationale")
+
+
+class EmpathyConfig(PreTrainedConfig):
+    """Configuration of an [`EmpathyModel`].
+
+    Args:
+        encoder_config: Configuration of the encoder that both posts go through, an instance or a dict with its
+            `model_type`. Only architectures that transformers itself ships are accepted; roberta-base when left out.
+        mechanisms: The mechanisms of empathy that the model scores, one to three, in the order of its logits.
+        share_responder_encoder: Whether the mechanisms share one response encoder or own one each (as published).
+        freeze_seeker_encoder: Whether the seeker encoder stays as it was pretrained (as published).
+        attend_to_padding: Whether the cross-attention sees padded seeker positions. True only for checkpoints
+            converted from the original code, whose outputs depend on padding to a fixed length.
+        cross_attention_norm: Whether a layer norm follows the residual of the cross-attention. The original has none.
+        level_pooling: What the level head reads: `"first_token"` of the response (as published), or `"rationale"`,
+            the first token beside the mean of the response weighted by each token's rationale probability.
+        lambda_EI: Weight of the identification loss (Sharma et al. 2020, section 4.2).
+        lambda_RE: Weight of the rationale loss.
+        level_weights: Weight of each level in the identification loss, `(mechanism, level)`; all 1 when left out.
+        rationale_thresholds: For each mechanism, the probability from which a token belongs to the rationale.
+        head_dropout: Dropout in the cross-attention and the heads.
+        max_post_length: Tokens of a post, special tokens included, that training saw; longer posts are truncated.
+        initializer_range: Standard deviation of freshly initialized linear layers.
+
+    Raises:
+        ValueError: Names the argument whose value makes no model, and what it may be.
+    """
+
+    model_type = "empathy"
+    sub_configs = {"encoder_config": AutoConfig}  # noqa: RUF012 - transformers reads it from the class
+    keys_to_ignore_at_inference = ["identification_loss", "rationale_loss"]  # noqa: RUF012 - likewise
+
+    def __init__(
+        self,
+        encoder_config: PreTrainedConfig | dict[str, Any] | None = None,
+        mechanisms: Sequence[str] = MECHANISMS,
+        share_responder_encoder: bool = True,
+        freeze_seeker_encoder: bool = True,
+        attend_to_padding: bool = False,
+        cross_attention_norm: bool = True,
+        level_pooling: str = "rationale",
+        lambda_EI: float = 0.5,
+        lambda_RE: float = 0.5,
+        level_weights: Sequence[Sequence[float]] | None = None,
+        rationale_thresholds: Sequence[float] | None = None,
+        head_dropout: float = 0.1,
+        max_post_length: int = 128,
+        initializer_range: float = 0.02,
+        **kwargs: Any,
+    ) -> None:
+        self.encoder_config = _encoder_config(encoder_config)
+        self.mechanisms = list(mechanisms)
+        self.share_responder_encoder = share_responder_encoder
+        self.freeze_seeker_encoder = freeze_seeker_encoder
+        self.attend_to_padding = attend_to_padding
+        self.cross_attention_norm = cross_attention_norm
+        self.level_pooling = level_pooling
+        self.lambda_EI = lambda_EI
+        self.lambda_RE = lambda_RE
+        self.level_weights = None if level_weights is None else [list(weights) for weights in level_weights]
+        self.rationale_thresholds = (
+            [0.5] * len(self.mechanisms) if rationale_thresholds is None else list(rationale_thresholds)
+        )
+        self.head_dropout = head_dropout
+        self.max_post_length = max_post_length
+        self.initializer_range = initializer_range
+        self._check()
+        if kwargs.get("id2label") is None:
+            kwargs["id2label"] = dict(enumerate(LEVELS))
+            kwargs["label2id"] = {level: index for index, level in enumerate(LEVELS)}
+        super().__init__(**kwargs)
+
+    def _check(self) -> None:
+        unknown = [mechanism for mechanism in self.mechanisms if mechanism not in MECHANISMS]
+        if unknown or not self.mechanisms or len(set(self.mechanisms)) != len(self.mechanisms):
+            raise ValueError(
+                f"mechanisms={self.mechanisms!r}: name one to three different ones of {', '.join(MECHANISMS)}."
+            )
+        if self.level_pooling not in LEVEL_POOLINGS:
+            raise ValueError(f"level_pooling={self.level_pooling!r}: use one of {', '.join(LEVEL_POOLINGS)}.")
+        expected = (len(self.mechanisms), len(LEVELS))
+        if self.level_weights is not None and (
+            len(self.level_weights) != expected[0] or any(len(row) != expected[1] for row in self.level_weights)
+        ):
+            raise ValueError(f"level_weights={self.level_weights!r}: expected shape {expected}, (mechanism, level).")
+        if len(self.rationale_thresholds) != len(self.mechanisms):
+            raise ValueError(
+                f"rationale_thresholds={self.rationale_thresholds!r}: expected one for each of {self.mechanisms!r}."
+            )
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the token states, the encoder's own."""
+        return self.encoder_config.hidden_size
+
+
+def _encoder_config(encoder_config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig:
+    if isinstance(encoder_config, PreTrainedConfig):
+        return encoder_config
+    values = dict(encoder_config or {"model_type": "roberta"})
+    model_type = values.pop("model_type", None)
+    if model_type is None:
+        raise ValueError("encoder_config has no `model_type`: give the configuration of a transformers encoder.")
+    # A nested configuration must not bring code of its own: only architectures that transformers ships are built.
+    for key in ("auto_map", "trust_remote_code"):
+        values.pop(key, None)
+    return AutoConfig.for_model(model_type, **values)
+
+
+EmpathyConfig.register_for_auto_class()

