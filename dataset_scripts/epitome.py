@@ -1,0 +1,292 @@
+"""The Reddit part of EPITOME as a `datasets` builder: CSV files in, levels and character-aligned rationales out.
+
+    from dataset_scripts.epitome import load_epitome
+
+    corpus = load_epitome("explorations", data_dir="path/to/csvs")
+
+Annotation scheme and corpus: Sharma et al., EMNLP 2020. Splits are a rule over `sp_id`
+(`modeling_empathy.corpus.split_of`), so they are the same on every machine and in every configuration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+from modeling_empathy import alignment_report, corpus, rationale_alignment, rationale_labels, rationale_spans
+from modeling_empathy.alignment_report import AlignmentReport
+from modeling_empathy.configuration_empathy import LEVELS, MECHANISMS
+from modeling_empathy.corpus import CorpusError, JoinedPair, join_mechanisms, read_mechanism, split_of
+from modeling_empathy.files import write_whole
+from modeling_empathy.rationale_spans import truncated_spans
+
+
+CORPUS_DIR_VARIABLE = "EMPATHY_CORPUS_DIR"
+REPORT_NAME = "alignment_report.json"
+SOURCES = ("auto", "sample")
+
+_SAMPLE_DIR = Path(__file__).parent / "sample"
+_UPSTREAM = (
+    "https://raw.githubusercontent.com/behavioral-data/Empathy-Mental-Health/"
+    "0e11f98901527550885dbf253bd2af92dbcec43b/dataset"
+)
+_UPSTREAM_SHA256 = {
+    "emotional-reactions-reddit.csv": "225b28ffdc257f8a997d557eb937e78b68235e6203c87c7e2203d00fef8545cc",
+    "interpretations-reddit.csv": "2cedbe4252c919d22a6f46685afa16d3192a91e3306c2d4a386be12a30ad3f29",
+    "explorations-reddit.csv": "9efa1af8e0537c16894379598f2076cb380ae18aacd9a8d26ebd381f5b7f9645",
+}
+# Whose code decides what the built data hold: an edit to one of them makes the cached data stale.
+_CODE = (alignment_report, corpus, rationale_alignment, rationale_labels, rationale_spans)
+
+_DESCRIPTION = """\
+Pairs of a seeker post and a response post from peer support on Reddit, annotated with the level (no, weak, strong) at
+which the response communicates each of three mechanisms of empathy, and with the rationales that show it.
+"""
+_CITATION = """\
+@inproceedings{sharma2020empathy,
+  title = {A Computational Approach to Understanding Empathy Expressed in Text-Based Mental Health Support},
+  author = {Sharma, Ashish and Miner, Adam S. and Atkins, David C. and Althoff, Tim},
+  booktitle = {Proceedings of EMNLP},
+  year = {2020}
+}
+"""
+
+
+@dataclass
+class EpitomeConfig(datasets.BuilderConfig):
+    """What is built, and from where.
+
+    Attributes:
+        source: `"auto"` reads `data_dir`, else the folder in `EMPATHY_CORPUS_DIR`, else downloads the published files
+            from their pinned commit; `"sample"` reads the synthetic sample.
+        base_url: Where the published files are downloaded from.
+        salt: Put before `sp_id` in the split rule, for other splits.
+        strict: Whether a rationale that can't be aligned is an error.
+        tokenizer: Name or folder of a fast tokenizer for which `rationale_labels` are built too.
+        max_length: Tokens of a response, special tokens included, with a `tokenizer`.
+        unannotated: Whether a response at level 0 is `"none"` rationale or `"all"`, with a `tokenizer`.
+    """
+
+    version: datasets.Version | str | None = "1.0.0"
+    source: str = "auto"
+    base_url: str = _UPSTREAM
+    salt: str = ""
+    strict: bool = False
+    tokenizer: str | None = None
+    max_length: int = 128
+    unannotated: str = "none"
+
+    @property
+    def mechanisms(self) -> Sequence[str]:
+        """The mechanisms of this configuration."""
+        return MECHANISMS if self.name == "all" else (self.name,)
+
+
+class EpitomeReddit(datasets.GeneratorBasedBuilder):
+    """Builds the corpus, one mechanism or all three joined.
+
+    Example:
+        ```python
+        >>> builder = EpitomeReddit(config_name="all", source="sample")
+        >>> builder.download_and_prepare()
+        >>> builder.as_dataset(split="train")[0]["explorations"]["level"]
+        0
+        ```
+    """
+
+    BUILDER_CONFIG_CLASS = EpitomeConfig
+    BUILDER_CONFIGS = [  # noqa: RUF012 - datasets reads it from the class
+        *(
+            EpitomeConfig(name=mechanism, description=f"{mechanism.replace('_', ' ').capitalize()} alone.")
+            for mechanism in MECHANISMS
+        ),
+        EpitomeConfig(name="all", description="The three mechanisms joined, each post once in its fullest copy."),
+    ]
+    DEFAULT_CONFIG_NAME = "all"
+
+    def __init__(self, *args: Any, hash: str | None = None, **kwargs: Any) -> None:
+        # A builder made in code has no hash, and its cache would survive edits of the files and of the code.
+        own = hash or _fingerprint(_local_folder(kwargs.get("source", "auto"), kwargs.get("data_dir")))
+        super().__init__(*args, hash=own, **kwargs)
+
+    def _info(self) -> datasets.DatasetInfo:
+        annotation: dict[str, Any] = {
+            "level": datasets.ClassLabel(names=list(LEVELS)),
+            "rationales": [
+                {
+                    "start": datasets.Value("int32"),
+                    "end": datasets.Value("int32"),
+                    "text": datasets.Value("string"),
+                }
+            ],
+        }
+        if self.config.tokenizer is not None:
+            annotation["rationale_labels"] = [datasets.Value("int8")]
+        columns = ("sp_id", "rp_id", "seeker_post", "response_post")
+        return datasets.DatasetInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            homepage="https://github.com/behavioral-data/Empathy-Mental-Health",
+            features=datasets.Features(
+                {column: datasets.Value("string") for column in columns}
+                | ({name: annotation for name in MECHANISMS} if self.config.name == "all" else annotation)
+            ),
+        )
+
+    def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
+        # All that can fail fails here: datasets hides the errors of _generate_examples behind one of its own.
+        report = AlignmentReport()
+        files = self._files(dl_manager)
+        read = {mechanism: (name, read_mechanism(path, report, name)) for mechanism, (name, path) in files.items()}
+        if self.config.strict and report.unaligned:
+            raise CorpusError(_unaligned_message(report))
+        pairs = join_mechanisms(read)
+        examples = [_example(pair) for pair in pairs]
+        if self.config.tokenizer is not None:
+            self._add_rationale_labels(examples, report)
+        write_whole(
+            Path(self._output_dir) / REPORT_NAME, lambda path: path.write_text(report.to_json(), encoding="utf-8")
+        )
+        print(f"{report.summary()}\n  report: {Path(self.cache_dir) / REPORT_NAME}", file=sys.stderr)
+        splits: dict[str, list[dict[str, Any]]] = {"train": [], "validation": [], "test": []}
+        for example in examples:
+            splits[split_of(example["sp_id"], self.config.salt)].append(
+                example if self.config.name == "all" else {**example, **example.pop(self.config.name)}
+            )
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"examples": tuple(rows)}) for split, rows in splits.items()
+        ]
+
+    def _generate_examples(self, examples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+        yield from enumerate(examples)
+
+    def _files(self, dl_manager: datasets.DownloadManager) -> dict[str, tuple[str, Path]]:
+        """The file's name and place for each mechanism of the configuration."""
+        folder = _local_folder(self.config.source, self.config.data_dir)
+        if folder is not None:
+            found = {mechanism: _file_of(folder, mechanism) for mechanism in self.config.mechanisms}
+            return {mechanism: (path.name, path) for mechanism, path in found.items()}
+        names = {mechanism: f"{mechanism.replace('_', '-')}-reddit.csv" for mechanism in self.config.mechanisms}
+        urls = {mechanism: f"{self.config.base_url}/{name}" for mechanism, name in names.items()}
+        try:
+            downloaded = dl_manager.download(urls)
+        except (OSError, RuntimeError) as error:
+            raise CorpusError(
+                f"The corpus can't be downloaded ({error}). Name a folder that holds it with data_dir or "
+                f"{CORPUS_DIR_VARIABLE}, or use source='sample'."
+            ) from error
+        for mechanism, name in names.items():
+            _check_sha256(Path(downloaded[mechanism]), name)
+        return {mechanism: (name, Path(downloaded[mechanism])) for mechanism, name in names.items()}
+
+    def _add_rationale_labels(self, examples: Sequence[dict[str, Any]], report: AlignmentReport) -> None:
+        from modeling_empathy.encoders import load_tokenizer
+
+        tokenizer = load_tokenizer(self.config.tokenizer)
+        encoded = tokenizer(
+            [example["response_post"] for example in examples],
+            truncation=True,
+            max_length=self.config.max_length,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+        )
+        cut = dict.fromkeys(self.config.mechanisms, 0)
+        for index, example in enumerate(examples):
+            offsets, special = encoded["offset_mapping"][index], encoded["special_tokens_mask"][index]
+            for mechanism in self.config.mechanisms:
+                annotation = example[mechanism]
+                spans = [(span["start"], span["end"]) for span in annotation["rationales"]]
+                annotation["rationale_labels"] = rationale_labels.rationale_labels(
+                    example["response_post"], offsets, special, spans, annotation["level"], self.config.unannotated
+                )
+                if encoded.encodings[index].overflowing:
+                    cut[mechanism] += len(truncated_spans(offsets, special, spans))
+        report.truncated = {"tokenizer": self.config.tokenizer, "max_length": self.config.max_length, "cut": cut}
+
+
+def load_epitome(config_name: str = "all", **kwargs: Any) -> datasets.DatasetDict:
+    """Builds the corpus, or reads what was built before, and returns its splits.
+
+    Args:
+        config_name: `emotional_reactions`, `interpretations`, `explorations` or `all`.
+        **kwargs: `data_dir`, `cache_dir` and the attributes of [`EpitomeConfig`].
+
+    Raises:
+        CorpusError: Where the files can't be read as annotated pairs; names file, row, column and value.
+    """
+    builder = EpitomeReddit(config_name=config_name, **kwargs)
+    builder.download_and_prepare()
+    return builder.as_dataset()
+
+
+def _example(pair: JoinedPair) -> dict[str, Any]:
+    example: dict[str, Any] = {
+        "sp_id": pair.sp_id,
+        "rp_id": pair.rp_id,
+        "seeker_post": pair.seeker_post,
+        "response_post": pair.response_post,
+    }
+    for mechanism, (level, spans) in pair.annotations.items():
+        rationales = [
+            {"start": start, "end": end, "text": pair.response_post[start:end]} for start, end in sorted(spans)
+        ]
+        example[mechanism] = {"level": level, "rationales": rationales}
+    return example
+
+
+def _local_folder(source: str, data_dir: str | os.PathLike[str] | None) -> Path | None:
+    """The folder that is read, or None where the published files are downloaded."""
+    if source not in SOURCES:
+        raise ValueError(f"source={source!r}: use one of {', '.join(SOURCES)}.")
+    if source == "sample":
+        return _SAMPLE_DIR
+    folder = data_dir or os.environ.get(CORPUS_DIR_VARIABLE)
+    if not folder:
+        return None
+    if not Path(folder).is_dir():
+        named_by = "data_dir" if data_dir else CORPUS_DIR_VARIABLE
+        raise CorpusError(f"{named_by} names {str(folder)!r}, which is not a folder.")
+    return Path(folder)
+
+
+def _file_of(folder: Path, mechanism: str) -> Path:
+    found = sorted(folder.glob(f"{mechanism.replace('_', '[-_]')}*.csv"))
+    if len(found) != 1:
+        listed = ", ".join(path.name for path in found or sorted(folder.glob("*.csv"))) or "no CSV file"
+        raise CorpusError(
+            f"{folder}: expected one file {mechanism.replace('_', '-')}-*.csv, found {len(found)}; there is {listed}."
+        )
+    return found[0]
+
+
+def _check_sha256(path: Path, name: str) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != _UPSTREAM_SHA256[name]:
+        raise CorpusError(
+            f"{name}: the downloaded file has sha256 {found}, expected {_UPSTREAM_SHA256[name]}; "
+            "the download is damaged or the file was changed. Remove it from the datasets cache and try again."
+        )
+
+
+def _unaligned_message(report: AlignmentReport) -> str:
+    listed = "\n".join(
+        f"  {one['file']}, row {one['row']} (line {one['line']}), column 'rationales': {one['rationale']!r}"
+        for one in report.unaligned
+    )
+    return f"{len(report.unaligned)} rationales are not in their response (strict=True):\n{listed}"
+
+
+def _fingerprint(folder: Path | None) -> str:
+    """Changes with the files that are read and with the code that reads them."""
+    digest = hashlib.sha256()
+    code = [Path(__file__), *(Path(str(module.__file__)) for module in _CODE)]
+    for path in code + (sorted(folder.glob("*.csv")) if folder else []):
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]

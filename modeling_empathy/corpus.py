@@ -1,0 +1,264 @@
+"""Reads annotated pairs from CSV files, checks every cell, aligns the rationales and joins the mechanisms."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from .alignment_report import AlignmentReport
+from .configuration_empathy import LEVELS
+from .rationale_alignment import align_rationale, is_shortened, map_span
+
+
+COLUMNS = ("sp_id", "rp_id", "seeker_post", "response_post", "level", "rationales")
+
+_field_limit_lock = threading.Lock()
+
+
+class CorpusError(ValueError):
+    """Says what is wrong with a corpus: which file, row, column and value, and what to do."""
+
+
+@dataclass
+class AnnotatedPair:
+    """A row of one mechanism's file.
+
+    Attributes:
+        row: Number of the row among the file's rows, from 1, the header not counted.
+        line: Line of the file where the row begins, from 1.
+        sp_id: Id of the seeker post.
+        rp_id: Id of the response post.
+        seeker_post: What the seeker wrote.
+        response_post: What was answered.
+        level: 0 no, 1 weak, 2 strong communication.
+        rationales: The quoted words, as they stand in the file.
+        spans: `[start, end)` of those rationales that were aligned, in characters of `response_post`.
+    """
+
+    row: int
+    line: int
+    sp_id: str
+    rp_id: str
+    seeker_post: str
+    response_post: str
+    level: int
+    rationales: list[str]
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass
+class JoinedPair:
+    """A pair with what was annotated for each mechanism.
+
+    Attributes:
+        sp_id: Id of the seeker post.
+        rp_id: Id of the response post.
+        seeker_post: The fullest of the files' copies.
+        response_post: The fullest of the files' copies.
+        annotations: Mechanism to level and spans; the spans are in characters of this `response_post`.
+    """
+
+    sp_id: str
+    rp_id: str
+    seeker_post: str
+    response_post: str
+    annotations: dict[str, tuple[int, list[tuple[int, int]]]]
+
+
+def split_of(sp_id: str, salt: str = "") -> str:
+    """The split that all responses to a seeker post fall in: 75 % train, 5 % validation, 20 % test.
+
+    Args:
+        sp_id: Id of the seeker post.
+        salt: Put before the id, it gives other splits by the same rule.
+    """
+    percentile = int(hashlib.sha1((salt + sp_id).encode()).hexdigest(), 16) % 100
+    return "train" if percentile < 75 else "validation" if percentile < 80 else "test"
+
+
+def read_mechanism(path: Path, report: AlignmentReport, name: str | None = None) -> list[AnnotatedPair]:
+    """Reads a file of one mechanism and aligns its rationales.
+
+    Args:
+        path: A CSV file with the columns `COLUMNS` in any order; UTF-8, with or without a byte order mark.
+        report: What was aligned, and what was not, is added to it.
+        name: What errors and the report call the file, where its path says little (a download's cache).
+
+    Raises:
+        CorpusError: Where the file can't be read as annotated pairs.
+    """
+    name = name or path.name
+    pairs = list(_read_pairs(path, name))
+    if not pairs:
+        raise CorpusError(f"{name} has no rows.")
+    for pair in pairs:
+        for rationale in pair.rationales:
+            span = align_rationale(rationale, pair.response_post, pair.spans)
+            report.add_rationale(name, pair, rationale, span)
+            if span is not None:
+                pair.spans.append(span)
+        report.add_row(name, pair)
+    return pairs
+
+
+def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) -> list[JoinedPair]:
+    """Joins the files of several mechanisms, which hold the same pairs in the same order, row by row.
+
+    The published emotional-reactions file has white space folded and some words removed: of each post the fullest
+    copy is kept, and every mechanism's spans are carried over to it.
+
+    Args:
+        files: Mechanism to file name and rows.
+
+    Raises:
+        CorpusError: If the files differ in length, in a pair's ids, or in more of a text than white space and words
+            that were left out.
+    """
+    (first_name, first), *others = files.values()
+    for name, pairs in others:
+        if len(pairs) != len(first):
+            raise CorpusError(
+                f"{first_name} has {len(first)} rows and {name} has {len(pairs)}: "
+                "to be joined, the files must hold the same pairs in the same order."
+            )
+    joined = []
+    for rows in zip(*(pairs for _, pairs in files.values()), strict=True):
+        copies = [(name, pair) for (name, _), pair in zip(files.values(), rows, strict=True)]
+        for column in ("sp_id", "rp_id"):
+            _check_same_id(copies, column)
+        response = _fullest(copies, "response_post")
+        annotations = {
+            mechanism: (pair.level, _carried(name, pair, response))
+            for mechanism, (name, pair) in zip(files, copies, strict=True)
+        }
+        joined.append(JoinedPair(rows[0].sp_id, rows[0].rp_id, _fullest(copies, "seeker_post"), response, annotations))
+    return joined
+
+
+def _check_same_id(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> None:
+    first_name, first = copies[0]
+    for name, pair in copies[1:]:
+        if getattr(pair, column) != getattr(first, column):
+            raise CorpusError(
+                f"Row {first.row}, column {column!r}: {first_name} (line {first.line}) has {getattr(first, column)!r} "
+                f"and {name} (line {pair.line}) has {getattr(pair, column)!r}: "
+                "to be joined, the files must hold the same pairs in the same order."
+            )
+
+
+def _fullest(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> str:
+    """The longest copy of a post, once it is sure that the others are shortenings of it."""
+    full_name, full = max(copies, key=lambda copy: len(getattr(copy[1], column)))
+    text: str = getattr(full, column)
+    for name, pair in copies:
+        other = getattr(pair, column)
+        if other != text and not is_shortened(other, text):
+            raise CorpusError(
+                f"Row {pair.row}, column {column!r}: the texts of {name} (line {pair.line}) and {full_name} "
+                f"(line {full.line}) differ in more than white space and left-out words: "
+                f"{_shortened(other)} and {_shortened(text)}."
+            )
+    return text
+
+
+def _carried(name: str, pair: AnnotatedPair, response: str) -> list[tuple[int, int]]:
+    spans = []
+    for span in pair.spans:
+        carried = map_span(span, pair.response_post, response)
+        if carried is None:
+            quote = pair.response_post[span[0] : span[1]]
+            raise CorpusError(
+                f"{name}, row {pair.row} (line {pair.line}), column 'rationales': {_shortened(quote)} can't be found "
+                "in the other files' fuller copy of the response."
+            )
+        spans.append(carried)
+    return spans
+
+
+def _read_pairs(path: Path, name: str) -> Iterator[AnnotatedPair]:
+    # Undecodable bytes become lone surrogates, so that the cell they stand in can be named.
+    content = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+    with _field_limit(len(content) + 1):
+        rows = _records(name, content)
+        header = next(rows, (0, []))[1]
+        missing = [column for column in COLUMNS if column not in header]
+        if missing:
+            raise CorpusError(
+                f"{name}: the column {', '.join(map(repr, missing))} is missing; "
+                f"the header has {', '.join(map(repr, header)) or 'nothing'}."
+            )
+        for row, (line, cells) in enumerate(rows, start=1):
+            if len(cells) != len(header):
+                raise CorpusError(
+                    f"{name}, row {row} (line {line}): {len(cells)} cells for {len(header)} columns; "
+                    "a text with a comma or a quote must stand in quotes."
+                )
+            yield _checked_pair(name, row, line, dict(zip(header, cells, strict=True)))
+
+
+def _records(name: str, content: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line it begins on; blank lines are skipped."""
+    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise CorpusError(
+                f"{name}: the record that begins on line {line} can't be read ({error}); "
+                "look for a quote that is not closed, or not doubled inside a quoted text."
+            ) from None
+        if cells:
+            yield line, cells
+
+
+def _checked_pair(name: str, row: int, line: int, cells: dict[str, str]) -> AnnotatedPair:
+    def wrong(column: str, what: str) -> NoReturn:
+        raise CorpusError(
+            f"{name}, row {row} (line {line}), column {column!r}: {what}, got {_shortened(cells[column])}."
+        )
+
+    for column in COLUMNS:
+        value = cells[column]
+        if not value.isprintable() and any("\ud800" <= character <= "\udfff" for character in value):
+            wrong(column, "expected UTF-8 text")
+        if column != "rationales" and not value.strip():
+            wrong(column, "expected a value")
+    if cells["level"].strip() not in {str(level) for level in range(len(LEVELS))}:
+        wrong("level", f"expected one of {', '.join(map(str, range(len(LEVELS))))}")
+    rationales = [part for part in cells["rationales"].split("|") if part.strip()]
+    return AnnotatedPair(
+        row=row,
+        line=line,
+        sp_id=cells["sp_id"],
+        rp_id=cells["rp_id"],
+        seeker_post=cells["seeker_post"],
+        response_post=cells["response_post"],
+        level=int(cells["level"]),
+        rationales=rationales,
+    )
+
+
+@contextmanager
+def _field_limit(limit: int) -> Iterator[None]:
+    """Lets the csv module read long posts; its limit is one for the whole process, so it is put back."""
+    with _field_limit_lock:
+        before = csv.field_size_limit()
+        csv.field_size_limit(max(limit, before))
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _shortened(value: str, longest: int = 80) -> str:
+    return repr(value if len(value) <= longest else value[:longest] + "…")

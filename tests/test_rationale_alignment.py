@@ -1,0 +1,124 @@
+"""Alignment: quotes that were written down differently are found where they stand, and nothing else is."""
+
+import html
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from modeling_empathy.rationale_alignment import align_rationale, is_shortened, map_span
+
+
+@pytest.mark.parametrize(
+    ("rationale", "text", "found"),
+    [
+        ("so sorry", "I am so sorry.", "so sorry"),
+        ("  so sorry ", "I am so sorry.", "so sorry"),
+        ("SO  sorry", "I am so\n sorry.", "so\n sorry"),
+        ("sad & tired", "you are sad &amp; tired now", "sad &amp; tired"),
+        ("sad &amp; tired", "you are sad & tired now", "sad & tired"),
+        ("sad tired", "you are sad&#x200B;tired now", "sad&#x200B;tired"),
+        ("> me too", "&gt; me too", "&gt; me too"),
+        ("STRASSE", "die Straße dort", "Straße"),
+        ("I'm here.You are", "I'm here. You are", "I'm here. You are"),
+        ("me\xa0too", "me too", "me too"),
+        ("AT&T", "at&t and &notanentity;", "at&t"),
+    ],
+)
+def test_quotes_are_found_as_they_stand_in_the_text(rationale, text, found):
+    start, end = align_rationale(rationale, text)
+    assert text[start:end] == found
+
+
+@pytest.mark.parametrize("rationale", ["", "   ", "&#x200B;", "im sorry your hurting"])
+def test_what_is_not_in_the_text_is_not_found(rationale):
+    assert align_rationale(rationale, "I'm sorry you're hurting.") is None
+
+
+def test_the_first_free_occurrence_is_meant():
+    text = "I'm sorry. Really, I'm sorry."
+    first = align_rationale("I'm sorry", text)
+    second = align_rationale("I'm sorry", text, [first])
+    assert (first, second) == ((0, 9), (19, 28))
+    assert align_rationale("I'm sorry", text, [first, second]) == first
+    assert align_rationale("i'm  sorry", text, [first]) == second, "folded quotes likewise"
+
+
+WORDS = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Zs", "Zl", "Zp", "Cc", "Cf")), min_size=1),
+    min_size=3,
+    max_size=8,
+)
+
+
+def folded(text: str) -> str:
+    return "".join(html.unescape(text).casefold().split())
+
+
+@given(WORDS, st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_disturbed_quote_is_found_again(words, data):
+    words = [word for word in words if folded(word)]
+    assume(words)
+    first = data.draw(st.integers(0, len(words) - 1))
+    last = data.draw(st.integers(first, len(words) - 1))
+    quoted = words[first : last + 1]
+    spaces = st.sampled_from([" ", "  ", "\n", "\t ", "\xa0"])
+    text = "".join(word + data.draw(spaces) for word in words)
+    if data.draw(st.booleans()):
+        text = html.escape(text)
+    disturbed = "".join(word + data.draw(spaces) for word in quoted)
+    if data.draw(st.booleans()):
+        disturbed = html.escape(disturbed)
+    if data.draw(st.booleans()):
+        disturbed = disturbed.casefold()
+    assume("&" not in "".join(words))  # what looks like an entity may be one
+    start, end = align_rationale(disturbed, text)
+    assert folded(text[start:end]) == folded(disturbed)
+    assert text[start:end] == text[start:end].strip()
+
+
+@pytest.mark.parametrize(
+    ("quote", "from_text", "to_text", "found"),
+    [
+        ("so sorry", "I am so sorry.", "I  am so\nsorry.", "so\nsorry"),
+        ("welcome to the", "Hi, welcome to the.", "Hi, welcome to the reddit.", "welcome to the"),
+        ("to the , friend", "welcome to the , friend", "welcome to the reddit , friend", "to the reddit , friend"),
+        ("friend", "welcome to , friend", "welcome to reddit, my  friend", "friend"),
+        ("the same", "the same", "the same", "the same"),
+    ],
+)
+def test_a_span_is_carried_to_the_fuller_copy(quote, from_text, to_text, found):
+    start = from_text.index(quote)
+    carried = map_span((start, start + len(quote)), from_text, to_text)
+    assert to_text[carried[0] : carried[1]] == found
+
+
+def test_a_span_without_counterpart_is_not_carried():
+    assert map_span((0, 3), "abc def", "xyz def") is None
+
+
+@given(WORDS, st.data())
+@settings(max_examples=100, deadline=None)
+def test_carrying_over_white_space_keeps_the_words(words, data):
+    spaces = st.sampled_from([" ", "  ", " \n"])
+    from_text = "".join(word + data.draw(spaces) for word in words)
+    to_text = "".join(word + data.draw(spaces) for word in words)
+    start = data.draw(st.integers(0, len(words) - 1))
+    begin = from_text.index(words[start])
+    carried = map_span((begin, begin + len(words[start])), from_text, to_text)
+    assert "".join(to_text[carried[0] : carried[1]].split()) == "".join(words[start].split())
+
+
+@pytest.mark.parametrize(
+    ("shorter", "fuller", "expected"),
+    [
+        ("a b", "a  b", True),
+        ("a b", "a reddit b", True),
+        ("ask r/ about it", "ask r/reddit about it", True),
+        ("a c", "a b", False),
+        ("b a", "a b", False),
+    ],
+)
+def test_what_counts_as_a_shortened_copy(shorter, fuller, expected):
+    assert is_shortened(shorter, fuller) is expected
