@@ -1,0 +1,224 @@
+"""The pipeline: pairs of posts in, levels and the words that show them out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers.pipelines import Pipeline
+from transformers.utils import logging
+
+from .modeling_empathy import EmpathyModel
+from .rationale_spans import token_scores_to_spans
+
+
+logger = logging.get_logger(__name__)
+
+POSTS = ("seeker_post", "response_post")
+
+
+@dataclass(frozen=True)
+class EncodedPair:
+    """A tokenized pair, with what it takes to find the way back to the response's characters."""
+
+    response_post: str
+    seeker_input_ids: list[int]
+    response_input_ids: list[int]
+    response_offsets: list[tuple[int, int]]
+    response_special_tokens_mask: list[int]
+    truncated: dict[str, bool]
+
+
+class EmpathyPipeline(Pipeline):
+    """Scores pairs of a seeker post and a response post.
+
+    A pair is a dict with `seeker_post` and `response_post`, or a tuple or list of the two strings. A list of pairs
+    gives a list of results, a generator or data set an iterator of them, in the order of the pairs.
+
+    For each pair the result holds, for each mechanism of the model, `level` (0, 1, 2), `label` ("no", "weak",
+    "strong"), `score` (the label's probability) and `rationales` (a list of `{start, end, text, score}`, offsets in
+    characters of the response; none at level 0), and `truncated`, which of the two posts were longer than `max_length`
+    tokens and were scored without their end.
+
+    Args:
+        max_length: Tokens of a post, special tokens included; what the model was trained with when left out.
+        threshold: Probability from which a token belongs to a rationale; the model's own for each mechanism when
+            left out.
+
+    Example:
+        ```python
+        >>> scorer = EmpathyPipeline.from_pretrained("my-model")
+        >>> scorer(("I failed again and feel useless.", "I'm so sorry. What happened?"))["explorations"]["label"]
+        'weak'
+        >>> results = scorer([(seeker, response), (seeker, other_response)], batch_size=32)
+        ```
+    """
+
+    @classmethod
+    def from_pretrained(cls, model: str | os.PathLike[str], **kwargs: Any) -> EmpathyPipeline:
+        """Loads model and tokenizer from a folder or the Hub; `kwargs` go to the pipeline (`device`, `batch_size`)."""
+        return cls(model=EmpathyModel.from_pretrained(model), tokenizer=AutoTokenizer.from_pretrained(model), **kwargs)
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Scores one pair, a list, a generator or a data set of pairs; see the class."""
+        if isinstance(inputs, list):
+            if not inputs:
+                return []
+            if len(inputs) == 2 and all(isinstance(post, str) for post in inputs):
+                inputs = tuple(inputs)
+        return super().__call__(inputs, **kwargs)
+
+    def _sanitize_parameters(
+        self, max_length: int | None = None, threshold: float | None = None, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        if kwargs:
+            raise ValueError(f"Unknown option of the empathy pipeline: {', '.join(kwargs)}.")
+        preprocess = {} if max_length is None else {"max_length": max_length}
+        postprocess = {} if threshold is None else {"threshold": threshold}
+        return preprocess, {}, postprocess
+
+    def preprocess(self, input_: Any, max_length: int | None = None) -> dict[str, Any]:
+        seeker_post, response_post = _posts(input_)
+        return {"pair": encode_pair(self.tokenizer, seeker_post, response_post, max_length or self._max_length)}
+
+    @property
+    def _max_length(self) -> int:
+        return self.model.config.max_post_length
+
+    def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:
+        # Pairs travel unpadded and as objects, so that the base class's collator leaves them alone: it pads only
+        # `input_ids` with the tokenizer's pad id, and everything else with 0, which is a word in some vocabularies.
+        pairs = input_tensors["pair"] if isinstance(input_tensors["pair"], list) else [input_tensors["pair"]]
+        batch = pad_posts([vars(pair) for pair in pairs], self.tokenizer.pad_token_id)
+        output = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()})
+        return {
+            "pair": pairs,
+            "level_probabilities": output.empathy_logits.float().softmax(-1),
+            "rationale_probabilities": output.rationale_logits.float().softmax(-1)[..., 1],
+        }
+
+    def postprocess(self, model_outputs: dict[str, Any], threshold: float | None = None) -> dict[str, Any]:
+        pair = model_outputs["pair"]
+        pair = pair[0] if isinstance(pair, list) else pair
+        config = self.model.config
+        result: dict[str, Any] = {}
+        for index, mechanism in enumerate(config.mechanisms):
+            result[mechanism] = describe_mechanism(
+                pair,
+                model_outputs["level_probabilities"][0, index],
+                model_outputs["rationale_probabilities"][0, index],
+                config.rationale_thresholds[index] if threshold is None else threshold,
+                config.id2label,
+            )
+        result["truncated"] = pair.truncated
+        return result
+
+
+def encode_pair(
+    tokenizer: PreTrainedTokenizerBase, seeker_post: str, response_post: str, max_length: int
+) -> EncodedPair:
+    """Tokenizes a pair without padding; says once in the log when a post had to be cut."""
+    seeker, response = (
+        tokenizer(post, truncation=True, max_length=max_length, return_offsets_mapping=True)
+        for post in (seeker_post, response_post)
+    )
+    truncated = {
+        name: bool(encoding.encodings[0].overflowing) for name, encoding in zip(POSTS, (seeker, response), strict=True)
+    }
+    if any(truncated.values()):
+        logger.warning_once(
+            f"Some posts are longer than {max_length} tokens: they are scored without their end, "
+            "and their result says so under 'truncated'."
+        )
+    return EncodedPair(
+        response_post=response_post,
+        seeker_input_ids=seeker["input_ids"],
+        response_input_ids=response["input_ids"],
+        response_offsets=response["offset_mapping"],
+        response_special_tokens_mask=response.encodings[0].special_tokens_mask,
+        truncated=truncated,
+    )
+
+
+def describe_mechanism(
+    pair: EncodedPair,
+    level_probabilities: torch.Tensor,
+    rationale_probabilities: torch.Tensor,
+    threshold: float,
+    labels: Mapping[int, str],
+) -> dict[str, Any]:
+    """What the model says of one mechanism in one response.
+
+    Args:
+        pair: The tokenized pair.
+        level_probabilities: `(level,)`.
+        rationale_probabilities: `(token,)` or longer, where the batch was padded.
+        threshold: Probability from which a token belongs to a rationale.
+        labels: Name of each level.
+
+    Returns:
+        `level`, `label`, `score` and `rationales`, as in [`EmpathyPipeline`].
+    """
+    level = int(level_probabilities.argmax())
+    rationales = []
+    if level > 0:
+        rationales = token_scores_to_spans(
+            pair.response_post,
+            pair.response_offsets,
+            pair.response_special_tokens_mask,
+            rationale_probabilities[: len(pair.response_input_ids)].tolist(),
+            threshold,
+        )
+    return {
+        "level": level,
+        "label": labels[level],
+        "score": float(level_probabilities[level]),
+        "rationales": [span._asdict() for span in rationales],
+    }
+
+
+def pad_posts(rows: Sequence[Mapping[str, Any]], pad_token_id: int, multiple_of: int = 1) -> dict[str, torch.Tensor]:
+    """Pads the seeker posts and the responses of a batch on the right, each to their own longest.
+
+    Args:
+        rows: Each with `seeker_input_ids` and `response_input_ids`, lists of token ids.
+        pad_token_id: What both are padded with.
+        multiple_of: Rounds the padded lengths up.
+
+    Returns:
+        `{post}_input_ids` and `{post}_attention_mask` for `seeker` and `response`, each `(batch, token)`.
+    """
+    batch = {}
+    for post in ("seeker", "response"):
+        ids = [torch.tensor(row[f"{post}_input_ids"]) for row in rows]
+        longest = -(-max(len(one) for one in ids) // multiple_of) * multiple_of
+        batch[f"{post}_input_ids"] = torch.full((len(ids), longest), pad_token_id)
+        batch[f"{post}_attention_mask"] = torch.zeros((len(ids), longest), dtype=torch.long)
+        for index, one in enumerate(ids):
+            batch[f"{post}_input_ids"][index, : len(one)] = one
+            batch[f"{post}_attention_mask"][index, : len(one)] = 1
+    return batch
+
+
+def _posts(pair: Any) -> tuple[str, str]:
+    """The two strings of a pair, whatever form it has."""
+    if isinstance(pair, Mapping):
+        missing = [name for name in POSTS if name not in pair]
+        if missing:
+            raise ValueError(f"A pair lacks {', '.join(missing)}; it has {', '.join(map(repr, pair)) or 'no keys'}.")
+        posts = tuple(pair[name] for name in POSTS)
+    elif isinstance(pair, (tuple, list)) and len(pair) == len(POSTS):
+        posts = tuple(pair)
+    else:
+        raise ValueError(
+            "A pair is a dict with 'seeker_post' and 'response_post', or a tuple or list of the two; "
+            f"got {type(pair).__name__}: {str(pair)[:80]!r}."
+        )
+    for name, post in zip(POSTS, posts, strict=True):
+        if not isinstance(post, str):
+            raise ValueError(f"The {name} of a pair is not a string but {type(post).__name__}: {str(post)[:80]!r}.")
+    return posts

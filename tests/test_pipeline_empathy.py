@@ -1,0 +1,159 @@
+"""The pipeline: every form of input, order, padding that changes nothing, offsets, truncation, errors."""
+
+import pytest
+import torch
+
+from modeling_empathy import MECHANISMS, EmpathyPipeline
+from modeling_empathy.rationale_spans import token_scores_to_spans
+from tests.tiny_models import tiny_model
+from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, unigram_tokenizer, wordpiece_tokenizer
+
+
+TOKENIZERS = {"bert": wordpiece_tokenizer, "roberta": byte_level_bpe_tokenizer, "xlm-roberta": unigram_tokenizer}
+PAIRS = [
+    ("I feel alone.", "I am so sorry. What happened?"),
+    ("Nothing helps, and nobody would notice.", "I understand how you feel; it sounds really hard 😀 to carry."),
+    ("ok", "Thank you for sharing this"),
+    ("I lost my job", "Why?"),
+    ("My friend left", "I hope that you feel better soon! Have you talked to someone you trust about it?"),
+]
+
+
+def pipeline_for(family: str = "bert", **config) -> EmpathyPipeline:
+    config = {"rationale_thresholds": [0.2] * len(config.get("mechanisms", MECHANISMS)), **config}
+    return EmpathyPipeline(model=tiny_model(family, **config), tokenizer=TOKENIZERS[family]())
+
+
+def assert_same(one: dict, other: dict) -> None:
+    assert one.keys() == other.keys()
+    for name, said in one.items():
+        if name == "truncated":
+            assert said == other[name]
+            continue
+        assert (said["level"], said["label"]) == (other[name]["level"], other[name]["label"])
+        assert said["score"] == pytest.approx(other[name]["score"], abs=1e-4)
+        spans = [(span["start"], span["end"], span["text"]) for span in said["rationales"]]
+        assert spans == [(span["start"], span["end"], span["text"]) for span in other[name]["rationales"]]
+
+
+@pytest.mark.parametrize("family", TOKENIZERS)
+@pytest.mark.parametrize("batch_size", [2, 3, 8])
+def test_a_batch_gives_what_each_pair_alone_gives_in_order(family, batch_size):
+    scorer = pipeline_for(family)
+    alone = [scorer(pair) for pair in PAIRS]
+    together = scorer(PAIRS, batch_size=batch_size)
+    assert len(together) == len(PAIRS)
+    for one, other in zip(alone, together, strict=True):
+        assert_same(one, other)
+    assert len({result["explorations"]["score"] for result in alone}) == len(PAIRS), "pairs can't be told apart"
+
+
+def test_every_form_of_a_pair_means_the_same():
+    scorer = pipeline_for()
+    seeker, response = PAIRS[0]
+    expected = scorer((seeker, response))
+    for form in ([seeker, response], {"seeker_post": seeker, "response_post": response, "rp_id": "ignored"}):
+        assert_same(scorer(form), expected)
+    assert_same(scorer([{"seeker_post": seeker, "response_post": response}])[0], expected)
+    assert scorer([]) == []
+
+
+def test_a_generator_is_read_as_it_is_scored():
+    scorer = pipeline_for()
+    read = []
+
+    def pairs():
+        for pair in PAIRS:
+            read.append(pair)
+            yield pair
+
+    results = scorer(pairs(), batch_size=2)
+    first = next(iter(results))
+    assert len(read) < len(PAIRS)
+    assert_same(first, scorer(PAIRS[0]))
+
+
+def test_the_result_says_what_the_model_says():
+    scorer = pipeline_for()
+    seeker, response = PAIRS[1]
+    result = scorer((seeker, response))
+    assert list(result) == [*MECHANISMS, "truncated"]
+    posts = [scorer.tokenizer(post, return_tensors="pt") for post in (seeker, response)]
+    with torch.no_grad():
+        output = scorer.model(
+            posts[0]["input_ids"], posts[0]["attention_mask"], posts[1]["input_ids"], posts[1]["attention_mask"]
+        )
+    encoded = scorer.tokenizer(response, return_offsets_mapping=True, return_special_tokens_mask=True)
+    found = 0
+    for index, mechanism in enumerate(MECHANISMS):
+        probabilities = output.empathy_logits[0, index].softmax(-1)
+        said = result[mechanism]
+        assert said["level"] == int(probabilities.argmax())
+        assert said["label"] == ("no", "weak", "strong")[said["level"]]
+        assert said["score"] == pytest.approx(float(probabilities.max()), abs=1e-5)
+        scores = output.rationale_logits[0, index].softmax(-1)[:, 1].tolist()
+        spans = token_scores_to_spans(response, encoded["offset_mapping"], encoded["special_tokens_mask"], scores, 0.2)
+        expected = [] if said["level"] == 0 else [(span.start, span.end, span.text) for span in spans]
+        assert [(span["start"], span["end"], span["text"]) for span in said["rationales"]] == expected
+        for span in said["rationales"]:
+            assert response[span["start"] : span["end"]] == span["text"] != ""
+            found += 1
+    assert found, "no rationale to look at"
+
+
+def test_the_threshold_decides_what_is_a_rationale():
+    scorer = pipeline_for()
+    everything = [scorer(pair, threshold=0.0) for pair in PAIRS]
+    shown = [
+        (pair, result[name])
+        for pair, result in zip(PAIRS, everything, strict=True)
+        for name in MECHANISMS
+        if result[name]["level"]
+    ]
+    assert shown
+    for (_, response), said in shown:
+        assert said["rationales"][0]["start"] == 0 and said["rationales"][-1]["end"] == len(response)
+    nothing = [scorer(pair, threshold=1.1) for pair in PAIRS]
+    assert not any(result[name]["rationales"] for result in nothing for name in MECHANISMS)
+
+
+def test_long_posts_are_reported_as_truncated():
+    scorer = pipeline_for(max_post_length=12)
+    long_response = scorer(("ok", "Thank you for sharing this " * 20))
+    assert long_response["truncated"] == {"seeker_post": False, "response_post": True}
+    long_seeker = scorer(("ok " * 30, "Why?"))
+    assert long_seeker["truncated"] == {"seeker_post": True, "response_post": False}
+    assert scorer(("ok", "Why?"))["truncated"] == {"seeker_post": False, "response_post": False}
+    assert scorer(("ok " * 30, "Why?"), max_length=40)["truncated"]["seeker_post"] is False
+
+
+def test_one_mechanism_and_saving(tmp_path):
+    scorer = pipeline_for(mechanisms=["interpretations"])
+    expected = scorer(PAIRS, batch_size=4)
+    assert list(expected[0]) == ["interpretations", "truncated"]
+    scorer.model.save_pretrained(tmp_path)
+    scorer.tokenizer.save_pretrained(tmp_path)
+    for one, other in zip(EmpathyPipeline.from_pretrained(tmp_path)(PAIRS), expected, strict=True):
+        assert_same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ({"seeker_post": "a"}, "lacks response_post; it has 'seeker_post'"),
+        ({}, "it has no keys"),
+        (("a", 3), "response_post of a pair is not a string but int: '3'"),
+        ({"seeker_post": None, "response_post": "b"}, "seeker_post of a pair is not a string but NoneType"),
+        (("a", "b", "c"), "got tuple"),
+        ("only one text", "got str: 'only one text'"),
+    ],
+)
+def test_what_is_no_pair_is_named(pair, message):
+    scorer = pipeline_for()
+    with pytest.raises(ValueError, match=message):
+        scorer(pair)
+
+
+def test_an_unknown_option_is_named():
+    with pytest.raises(ValueError, match="thresold"):
+        pipeline_for()(PAIRS[0], thresold=0.3)
