@@ -1,0 +1,177 @@
+"""What can be set when training: the same names on the command line, in a YAML or JSON file and in Python."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import yaml
+from transformers import HfArgumentParser, TrainingArguments
+
+from .configuration_empathy import LEVEL_POOLINGS, MECHANISMS
+
+
+@dataclass
+class ModelArguments:
+    """The model that is trained."""
+
+    encoder: str = field(
+        default="roberta-base",
+        metadata={"help": "Encoder to start from: a name on the Hub, a folder, or 'embedded' (all-MiniLM-L6-v2)."},
+    )
+    encoder_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the encoder."})
+    mechanisms: list[str] = field(
+        default_factory=lambda: list(MECHANISMS),
+        metadata={"help": "Mechanisms to learn, in the order of the logits.", "choices": list(MECHANISMS)},
+    )
+    share_responder_encoder: bool = field(
+        default=True, metadata={"help": "One response encoder for all mechanisms; otherwise one each, as published."}
+    )
+    freeze_seeker_encoder: bool = field(
+        default=True, metadata={"help": "Keep the seeker encoder as pretrained, as published."}
+    )
+    attend_to_padding: bool = field(
+        default=False, metadata={"help": "Let the cross-attention see padding, as the original code does."}
+    )
+    cross_attention_norm: bool = field(
+        default=True, metadata={"help": "Layer norm after the cross-attention's residual; the original has none."}
+    )
+    level_pooling: str = field(
+        default="rationale",
+        metadata={
+            "help": "What the level head reads: the first token (as published), or also the rationale-weighted mean.",
+            "choices": list(LEVEL_POOLINGS),
+        },
+    )
+    level_weighting: str = field(
+        default="root_inverse",
+        metadata={
+            "help": "Weight of a level in the loss: equal, or the root of its inverse frequency in training.",
+            "choices": ["none", "root_inverse"],
+        },
+    )
+    lambda_EI: float = field(default=0.5, metadata={"help": "Weight of the identification loss."})
+    lambda_RE: float = field(default=0.5, metadata={"help": "Weight of the rationale loss."})
+    head_dropout: float = field(default=0.1, metadata={"help": "Dropout in the cross-attention and the heads."})
+
+
+@dataclass
+class DataArguments:
+    """The data it is trained on."""
+
+    source: str = field(
+        default="auto",
+        metadata={
+            "help": "'auto': --data_dir, else EMPATHY_CORPUS_DIR, else the download; 'sample': the shipped sample.",
+            "choices": ["auto", "sample"],
+        },
+    )
+    data_dir: str | None = field(default=None, metadata={"help": "Folder with the three CSV files."})
+    max_length: int = field(default=128, metadata={"help": "Tokens of a post; the rest is cut. The original has 64."})
+    unannotated: str = field(
+        default="none",
+        metadata={
+            "help": "Is a response at level 0 no rationale, or all of it (the original's heuristic)?",
+            "choices": ["none", "all"],
+        },
+    )
+    salt: str = field(default="", metadata={"help": "Prefix of sp_id in the split rule, for other splits."})
+    strict: bool = field(default=False, metadata={"help": "Stop where a rationale can't be aligned to its response."})
+    data_cache_dir: str | None = field(default=None, metadata={"help": "Where the built data set is kept."})
+
+
+@dataclass
+class EmpathyTrainingArguments(TrainingArguments):
+    """transformers' TrainingArguments with the defaults of this task; all of them can be set."""
+
+    output_dir: str = field(default="output", metadata={"help": "Where model, metrics and plots are written."})
+    seed: int = field(default=12, metadata={"help": "Seed of initialization, order and dropout."})
+    learning_rate: float = field(default=2e-5, metadata={"help": "Peak learning rate of the encoders."})
+    head_learning_rate: float | None = field(
+        default=1e-4, metadata={"help": "Peak learning rate of cross-attention and heads; the encoders' when unset."}
+    )
+    num_train_epochs: float = field(default=6.0, metadata={"help": "Passes over the training split."})
+    per_device_train_batch_size: int = field(default=32, metadata={"help": "Pairs a step on each device."})
+    per_device_eval_batch_size: int = field(default=32, metadata={"help": "Pairs an evaluation step on each device."})
+    warmup_steps: float = field(default=0.1, metadata={"help": "Warm-up: steps, or a share of them below 1."})
+    weight_decay: float = field(default=0.01, metadata={"help": "AdamW's weight decay."})
+    eval_strategy: str = field(default="epoch", metadata={"help": "When the validation split is evaluated."})
+    save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is saved."})
+    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints kept beside the best."})
+    load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best checkpoint."})
+    metric_for_best_model: str | None = field(default="macro_f1", metadata={"help": "What makes one the best."})
+    logging_steps: float = field(default=10, metadata={"help": "Steps between two points of the loss curve."})
+    train_sampling_strategy: str = field(
+        default="group_by_length", metadata={"help": "Batches of like lengths waste little padding."}
+    )
+    remove_unused_columns: bool | None = field(default=False, metadata={"help": "The collator picks its columns."})
+
+    dataloader_pin_memory: bool = field(default=True, metadata={"help": "Pin batches for the copy to the GPU."})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Pinned memory is for copies to an accelerator; without one torch warns at every data loader.
+        self.dataloader_pin_memory = self.dataloader_pin_memory and self.device.type != "cpu"
+
+
+Arguments = tuple[ModelArguments, DataArguments, EmpathyTrainingArguments]
+
+
+def parse_arguments(argv: Sequence[str] | None = None, description: str | None = None) -> Arguments:
+    """Reads the arguments of a training run.
+
+    Args:
+        argv: The command line; `sys.argv` when left out. `--config FILE` names a YAML or JSON file with some of the
+            arguments by their names; what is on the command line wins over it.
+        description: What `--help` says first.
+
+    Raises:
+        SystemExit: With a message that names the argument, as argparse does.
+    """
+    parser = HfArgumentParser(
+        (ModelArguments, DataArguments, EmpathyTrainingArguments),
+        description=description,
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="FILE", help="YAML or JSON file with arguments; the command line wins.")
+    options = list(sys.argv[1:] if argv is None else argv)
+    path = parser.parse_known_args(options)[0].config
+    if path is not None:
+        options = _options_of_file(parser, path) + options
+    *parsed, _, unknown = parser.parse_args_into_dataclasses(options, return_remaining_strings=True)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return cast("Arguments", tuple(parsed))
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and the description as it was written."""
+
+
+def _options_of_file(parser: argparse.ArgumentParser, path: str) -> list[str]:
+    """The file's arguments as the command line would have them, so that both are checked alike."""
+    try:
+        # JSON is YAML, so one reader serves both.
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        parser.error(f"--config {path}: {error}")
+    if not isinstance(values, dict):
+        parser.error(f"--config {path}: expected names and values, as in 'learning_rate: 1.0e-4'.")
+    options = []
+    for name, value in values.items():
+        if f"--{name}" not in parser._option_string_actions or name == "config":
+            parser.error(f"--config {path}: unknown argument {name!r}; --help lists them.")
+        if value is not None:
+            options.append(f"--{name}")
+            options += [str(one) for one in value] if isinstance(value, list) else [_as_text(value)]
+    return options
+
+
+def _as_text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, dict) else str(value)

@@ -1,0 +1,113 @@
+"""From annotated pairs to what the model reads: tokens of both posts, level labels, rationale labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from .pipeline_empathy import pad_posts
+from .rationale_labels import rationale_labels
+from .rationale_spans import IGNORE_INDEX, truncated_spans
+
+
+def build_features(
+    dataset: datasets.Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    mechanisms: Sequence[str],
+    *,
+    max_length: int,
+    unannotated: str = "none",
+) -> datasets.Dataset:
+    """Tokenizes pairs and derives the labels; the annotated columns stay beside them.
+
+    Args:
+        dataset: Rows of the builder's configuration `all`, or of a single mechanism's configuration.
+        tokenizer: A fast tokenizer.
+        mechanisms: The mechanisms to label, in the order of the model's logits.
+        max_length: Tokens of a post, special tokens included; the rest is cut.
+        unannotated: Whether a response at level 0 is `"none"` or `"all"` rationale (as the original has it).
+
+    Returns:
+        The rows with `seeker_input_ids`, `response_input_ids`, `response_offsets` `(token, 2)`,
+        `response_special_tokens_mask`, `empathy_labels` `(mechanism,)`, `rationale_labels` `(mechanism, token)`,
+        `truncated_rationales` (the number of its spans that the cut shortened or lost) and `length`, the tokens of
+        both posts.
+    """
+
+    def featurize(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        seekers = tokenizer(rows["seeker_post"], truncation=True, max_length=max_length)["input_ids"]
+        responses = tokenizer(
+            rows["response_post"],
+            truncation=True,
+            max_length=max_length,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+        )
+        features: dict[str, list[Any]] = {
+            "seeker_input_ids": seekers,
+            "response_input_ids": responses["input_ids"],
+            "response_offsets": responses["offset_mapping"],
+            "response_special_tokens_mask": responses["special_tokens_mask"],
+            "length": [
+                len(seeker) + len(response) for seeker, response in zip(seekers, responses["input_ids"], strict=True)
+            ],
+        }
+        for name in ("empathy_labels", "rationale_labels", "truncated_rationales"):
+            features[name] = []
+        for index, post in enumerate(rows["response_post"]):
+            annotations = [_annotation(rows, index, mechanism) for mechanism in mechanisms]
+            offsets, special = responses["offset_mapping"][index], responses["special_tokens_mask"][index]
+            spans = [[(span["start"], span["end"]) for span in one["rationales"]] for one in annotations]
+            features["empathy_labels"].append([one["level"] for one in annotations])
+            features["rationale_labels"].append(
+                [
+                    rationale_labels(post, offsets, special, own, one["level"], unannotated)
+                    for own, one in zip(spans, annotations, strict=True)
+                ]
+            )
+            was_cut = bool(responses.encodings[index].overflowing)
+            features["truncated_rationales"].append(
+                sum(len(truncated_spans(offsets, special, own)) for own in spans) if was_cut else 0
+            )
+        return features
+
+    return dataset.map(featurize, batched=True, desc="Tokenizing")
+
+
+def _annotation(rows: dict[str, list[Any]], index: int, mechanism: str) -> dict[str, Any]:
+    if mechanism in rows:
+        return rows[mechanism][index]
+    return {"level": rows["level"][index], "rationales": rows["rationales"][index]}
+
+
+@dataclass
+class EmpathyDataCollator:
+    """Pads both posts of a batch, each to its own longest, and the rationale labels with the response.
+
+    Args:
+        pad_token_id: The tokenizer's.
+        pad_to_multiple_of: Rounds the padded lengths up, which tensor cores like.
+
+    Returns:
+        From a list of rows of [`build_features`]: `seeker_input_ids`, `seeker_attention_mask` `(batch, seeker_token)`,
+        `response_input_ids`, `response_attention_mask` `(batch, token)`, `empathy_labels` `(batch, mechanism)` and
+        `rationale_labels` `(batch, mechanism, token)`.
+    """
+
+    pad_token_id: int
+    pad_to_multiple_of: int = 1
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        batch = pad_posts(rows, self.pad_token_id, self.pad_to_multiple_of)
+        batch["empathy_labels"] = torch.tensor([row["empathy_labels"] for row in rows])
+        mechanisms, tokens = batch["empathy_labels"].shape[1], batch["response_input_ids"].shape[1]
+        batch["rationale_labels"] = torch.full((len(rows), mechanisms, tokens), IGNORE_INDEX)
+        for index, row in enumerate(rows):
+            labels = torch.tensor(row["rationale_labels"])
+            batch["rationale_labels"][index, :, : labels.shape[1]] = labels
+        return batch

@@ -1,0 +1,121 @@
+"""The Trainer of the empathy model: variable-length token scores, evaluated once each and in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import Dataset, Sampler, SequentialSampler
+from transformers import (
+    EvalPrediction,
+    ProgressCallback,
+    Trainer,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer import TRAINING_ARGS_NAME
+
+from .arguments import EmpathyTrainingArguments
+from .metrics import identification_metrics, rationale_metrics
+
+
+class EmpathyTrainer(Trainer):
+    """A `Trainer` for [`EmpathyModel`]; predictions are `(empathy_logits, rationale_probabilities)`.
+
+    `empathy_logits` are `(pair, mechanism, level)`, `rationale_probabilities` `(pair, token, mechanism)`, and labels
+    have the same layout: the Trainer pads only the second dimension, to join batches of different lengths.
+    """
+
+    args: EmpathyTrainingArguments
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """As the Trainer's, with a learning rate of their own for the heads."""
+        created = self.optimizer is not None
+        optimizer = super().create_optimizer(model)
+        if created or self.args.head_learning_rate is None:
+            return optimizer
+        named = (self.model if model is None else model).named_parameters()
+        heads = {id(parameter) for name, parameter in named if "mechanism_heads" in name}
+        groups = []
+        for group in optimizer.param_groups:
+            for is_head, learning_rate in ((False, group["lr"]), (True, self.args.head_learning_rate)):
+                parameters = [one for one in group["params"] if (id(one) in heads) == is_head]
+                if parameters:
+                    groups.append({**group, "params": parameters, "lr": learning_rate})
+        optimizer.param_groups = groups
+        return optimizer
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor | Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[torch.Tensor | None, Any, Any]:
+        """Puts the token dimension second and turns rationale logits into probabilities."""
+        loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        if logits is not None:
+            empathy_logits, rationale_logits = logits
+            logits = (empathy_logits, rationale_logits.float().softmax(-1)[..., 1].transpose(1, 2))
+        if labels is not None:
+            empathy_labels, rationale_labels = labels
+            labels = (empathy_labels, rationale_labels.transpose(1, 2))
+        return loss, logits, labels
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """As the Trainer's, without its pickled arguments: what is kept or published holds no pickle."""
+        super()._save(output_dir, state_dict)
+        Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
+
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
+        # With grouping by length the Trainer would shuffle the evaluation too, and predictions would lose their rows.
+        return SequentialSampler(eval_dataset)  # type: ignore[arg-type]
+
+
+class EmpathyMetrics:
+    """Computes every metric of every mechanism from a Trainer's predictions.
+
+    Args:
+        mechanisms: In the order of the logits.
+        rationale_thresholds: For each mechanism, the probability from which a token counts as rationale.
+    """
+
+    def __init__(self, mechanisms: list[str], rationale_thresholds: list[float]) -> None:
+        self.mechanisms = mechanisms
+        self.rationale_thresholds = rationale_thresholds
+
+    def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
+        """Returns `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1."""
+        empathy_logits, probabilities = prediction.predictions
+        empathy_labels, labels = prediction.label_ids
+        metrics: dict[str, float] = {}
+        for index, mechanism in enumerate(self.mechanisms):
+            levels = np.asarray(empathy_logits)[:, index].argmax(-1)
+            of_mechanism = identification_metrics(levels, empathy_labels[:, index])
+            of_mechanism |= rationale_metrics(
+                probabilities[:, :, index], labels[:, :, index], threshold=self.rationale_thresholds[index]
+            )
+            metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
+        metrics["macro_f1"] = float(np.mean([metrics[f"{mechanism}_macro_f1"] for mechanism in self.mechanisms]))
+        return metrics
+
+
+class EmpathyProgress(ProgressCallback):
+    """A progress bar whose evaluation lines fit on the screen; the log and `metrics.json` hold every metric."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Keeps the losses and, of the metrics, accuracy and macro-F1."""
+        shown = ("loss", "accuracy", "macro_f1", "epoch", "learning_rate", "runtime")
+        logs = {name: value for name, value in (logs or {}).items() if name.endswith(shown)}
+        super().on_log(args, state, control, logs=logs, **kwargs)

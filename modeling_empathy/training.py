@@ -1,0 +1,177 @@
+"""One training run, from annotated pairs to a saved, evaluated model."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import datasets
+from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import logging
+
+from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
+from .configuration_empathy import LEVELS
+from .encoders import load_tokenizer, resolve_encoder
+from .features import EmpathyDataCollator, build_features
+from .files import write_whole
+from .modeling_empathy import EmpathyModel
+from .report import held_out_predictions, metrics_table, readable_pairs, save_metrics, save_plots
+from .seeker_states import remembered_seeker_states
+from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer
+
+
+logger = logging.get_logger(__name__)
+
+
+def train_and_report(
+    corpus: datasets.DatasetDict,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: EmpathyTrainingArguments,
+) -> dict[str, float]:
+    """Trains on the train split, keeps the best checkpoint on validation, reports on the test split.
+
+    Writes to `training_args.output_dir`: the model with its code and tokenizer, `metrics.json`,
+    `test_predictions.parquet`, `confusion_{mechanism}.png` and `loss_curve.png`.
+
+    Args:
+        corpus: The builder's splits `train`, `validation` and `test`.
+        model_args: The model.
+        data_args: How posts become tokens and labels.
+        training_args: How it is trained.
+
+    Returns:
+        The test split's metrics, `{mechanism}_{metric}`.
+
+    Raises:
+        ValueError: If a split has no pairs.
+    """
+    empty = [split for split, rows in corpus.items() if not len(rows)]
+    if empty:
+        raise ValueError(f"No pairs in the split {', '.join(empty)}: the corpus is too small to be split by sp_id.")
+    set_seed(training_args.seed)
+    tokenizer = load_tokenizer(model_args.encoder, revision=model_args.encoder_revision)
+    with training_args.main_process_first(desc="tokenizing"):
+        features = {
+            split: build_features(
+                rows,
+                tokenizer,
+                model_args.mechanisms,
+                max_length=data_args.max_length,
+                unannotated=data_args.unannotated,
+            )
+            for split, rows in corpus.items()
+        }
+    _log_truncation(features, data_args.max_length)
+    model = build_model(model_args, data_args, tokenizer, features["train"])
+    trainer = EmpathyTrainer(
+        model=model,
+        args=training_args,
+        data_collator=EmpathyDataCollator(tokenizer.pad_token_id),
+        train_dataset=features["train"],
+        eval_dataset=features["validation"],
+        processing_class=tokenizer,
+        compute_metrics=EmpathyMetrics(model.config.mechanisms, model.config.rationale_thresholds),
+    )
+    if not training_args.disable_tqdm:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(EmpathyProgress)
+    with remembered_seeker_states(model):
+        trainer.train(resume_from_checkpoint=_checkpoint(training_args))
+        trainer.save_model()
+        validation = _without_prefix(trainer.evaluate(), "eval")
+        predicted = trainer.predict(features["test"], metric_key_prefix="test")
+    test = _without_prefix(predicted.metrics or {}, "test")
+    if trainer.is_world_process_zero():
+        arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
+        _report(trainer, features["test"], predicted.predictions, {"validation": validation, "test": test}, arguments)
+    return test
+
+
+def build_model(
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    tokenizer: PreTrainedTokenizerBase,
+    train_features: datasets.Dataset,
+) -> EmpathyModel:
+    """The model before training: pretrained encoders, fresh heads, level weights from the training split."""
+    level_weights = None
+    if model_args.level_weighting == "root_inverse":
+        level_weights = root_inverse_weights(train_features["empathy_labels"])
+    limit = tokenizer.model_max_length
+    if data_args.max_length > limit:
+        raise ValueError(f"max_length={data_args.max_length}: {model_args.encoder!r} reads at most {limit} tokens.")
+    return EmpathyModel.from_encoder(
+        resolve_encoder(model_args.encoder),
+        model_args.mechanisms,
+        share_responder_encoder=model_args.share_responder_encoder,
+        freeze_seeker_encoder=model_args.freeze_seeker_encoder,
+        encoder_kwargs={"revision": model_args.encoder_revision} if model_args.encoder_revision else None,
+        attend_to_padding=model_args.attend_to_padding,
+        cross_attention_norm=model_args.cross_attention_norm,
+        level_pooling=model_args.level_pooling,
+        level_weights=level_weights,
+        lambda_EI=model_args.lambda_EI,
+        lambda_RE=model_args.lambda_RE,
+        head_dropout=model_args.head_dropout,
+        max_post_length=data_args.max_length,
+    )
+
+
+def root_inverse_weights(empathy_labels: list[list[int]]) -> list[list[float]]:
+    """Weighs each level by the root of how much rarer it is than under equal frequency.
+
+    Args:
+        empathy_labels: `(pair, mechanism)`.
+
+    Returns:
+        `(mechanism, level)`: `sqrt(pairs / (levels * pairs_of_level))`; a level that never occurs counts as once.
+    """
+    weights = []
+    for labels in zip(*empathy_labels, strict=True):
+        counts = Counter(labels)
+        weights.append([(len(labels) / (len(LEVELS) * max(counts[level], 1))) ** 0.5 for level in range(len(LEVELS))])
+    return weights
+
+
+def _report(
+    trainer: EmpathyTrainer,
+    test_features: datasets.Dataset,
+    predictions: Any,
+    splits: dict[str, dict[str, float]],
+    arguments: dict[str, Any],
+) -> None:
+    config = trainer.model.config
+    folder = Path(trainer.args.output_dir)
+    rows = held_out_predictions(test_features, predictions, config)
+    write_whole(folder / "test_predictions.parquet", rows.to_parquet)
+    save_metrics(folder / "metrics.json", splits, arguments)
+    save_plots(folder, rows, config, trainer.state.log_history)
+    print(f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n")
+    print(metrics_table(splits["test"], config.mechanisms))
+    print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable_pairs(rows, config, sys.stdout.isatty())}")
+    print(f"\nModel, metrics, predictions and plots are in {folder}")
+
+
+def _checkpoint(args: EmpathyTrainingArguments) -> str | None:
+    """The checkpoint to resume from: a folder, or with `last` the newest in the output folder."""
+    if args.resume_from_checkpoint != "last":
+        return args.resume_from_checkpoint
+    checkpoint = get_last_checkpoint(args.output_dir) if Path(args.output_dir).is_dir() else None
+    if checkpoint is None:
+        raise ValueError(f"--resume_from_checkpoint last: there is no checkpoint in {args.output_dir!r}.")
+    return checkpoint
+
+
+def _log_truncation(features: dict[str, datasets.Dataset], max_length: int) -> None:
+    cut = sum(sum(split["truncated_rationales"]) for split in features.values())
+    if cut:
+        logger.warning(f"{cut} rationales reach past the first {max_length} tokens of their response and were cut.")
+
+
+def _without_prefix(metrics: dict[str, float], prefix: str) -> dict[str, float]:
+    return {name.removeprefix(f"{prefix}_"): value for name, value in metrics.items()}

@@ -1,0 +1,96 @@
+"""Features and batches: labels sit on the right tokens, padding says nothing, what is cut is counted."""
+
+import datasets
+import pytest
+import torch
+
+from modeling_empathy import MECHANISMS
+from modeling_empathy.features import EmpathyDataCollator, build_features
+from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
+
+
+SHARED_COLUMNS = ("sp_id", "rp_id", "seeker_post", "response_post")
+
+
+def pair(response: str, levels: tuple[int, int, int], rationales: tuple[list[str], list[str], list[str]]) -> dict:
+    row = {"sp_id": "s", "rp_id": "r", "seeker_post": "I feel sad and alone", "response_post": response}
+    for mechanism, level, texts in zip(MECHANISMS, levels, rationales, strict=True):
+        spans = [
+            {"start": response.index(text), "end": response.index(text) + len(text), "text": text} for text in texts
+        ]
+        row[mechanism] = {"level": level, "rationales": spans}
+    return row
+
+
+CORPUS = datasets.Dataset.from_list(
+    [
+        pair("I am so sorry. What happened?", (2, 0, 1), (["I am so sorry"], [], ["What happened?"])),
+        pair("I understand how you feel, sending hugs", (1, 1, 0), (["sending hugs"], [], [])),
+    ]
+)
+
+
+@pytest.mark.parametrize("make_tokenizer", [wordpiece_tokenizer, byte_level_bpe_tokenizer])
+def test_labels_sit_on_the_words_of_the_rationale(make_tokenizer):
+    tokenizer = make_tokenizer()
+    row = build_features(CORPUS, tokenizer, MECHANISMS, max_length=64)[0]
+    labelled = [
+        "".join(
+            row["response_post"][start:end]
+            for (start, end), label in zip(row["response_offsets"], row["rationale_labels"][mechanism], strict=True)
+            if label == 1
+        )
+        for mechanism in range(3)
+    ]
+    assert [text.replace(" ", "") for text in labelled] == ["Iamsosorry", "", "Whathappened?"]
+    assert row["empathy_labels"] == [2, 0, 1]
+    assert [labels[0] for labels in row["rationale_labels"]] == [-100] * 3
+    assert row["truncated_rationales"] == 0
+    assert row["length"] == len(row["seeker_input_ids"]) + len(row["response_input_ids"])
+
+
+@pytest.mark.parametrize(("unannotated", "expected"), [("none", {0}), ("all", {1})])
+def test_what_an_unannotated_response_says(unannotated, expected):
+    rows = build_features(CORPUS, wordpiece_tokenizer(), MECHANISMS, max_length=64, unannotated=unannotated)
+    without_rationale_at_level_0 = rows[0]["rationale_labels"][1]
+    assert set(without_rationale_at_level_0) == {-100} | expected
+    above_0_without_rationale = rows[1]["rationale_labels"][1]
+    assert set(above_0_without_rationale) == {-100}
+
+
+def test_rationales_behind_the_cut_are_counted():
+    whole = build_features(CORPUS, wordpiece_tokenizer(), MECHANISMS, max_length=64)
+    cut = build_features(CORPUS, wordpiece_tokenizer(), MECHANISMS, max_length=10)
+    assert whole["truncated_rationales"] == [0, 0]
+    assert all(cut["truncated_rationales"])
+    assert max(map(len, cut["response_input_ids"])) == 10
+
+
+def test_one_mechanism_is_read_from_its_own_configuration():
+    single = datasets.Dataset.from_list(
+        [{**{name: row[name] for name in SHARED_COLUMNS}, **row["explorations"]} for row in CORPUS]
+    )
+    own = build_features(single, wordpiece_tokenizer(), ["explorations"], max_length=64)
+    joined = build_features(CORPUS, wordpiece_tokenizer(), ["explorations"], max_length=64)
+    assert own["rationale_labels"] == joined["rationale_labels"]
+    assert own["empathy_labels"] == joined["empathy_labels"] == [[1], [0]]
+
+
+def test_a_batch_is_padded_to_its_own_longest_with_the_tokenizers_pad_id():
+    tokenizer = byte_level_bpe_tokenizer()
+    rows = list(build_features(CORPUS, tokenizer, MECHANISMS, max_length=64))
+    batch = EmpathyDataCollator(tokenizer.pad_token_id)(rows)
+    lengths = [len(row["response_input_ids"]) for row in rows]
+    assert lengths[0] != lengths[1]
+    assert batch["response_input_ids"].shape == (2, max(lengths))
+    assert batch["response_attention_mask"].sum(1).tolist() == lengths
+    assert batch["rationale_labels"].shape == (2, 3, max(lengths))
+    for index, row in enumerate(rows):
+        assert batch["response_input_ids"][index, : lengths[index]].tolist() == row["response_input_ids"]
+        assert set(batch["response_input_ids"][index, lengths[index] :].tolist()) <= {tokenizer.pad_token_id}
+        assert batch["rationale_labels"][index, :, : lengths[index]].tolist() == row["rationale_labels"]
+        assert (batch["rationale_labels"][index, :, lengths[index] :] == -100).all()
+    assert batch["empathy_labels"].tolist() == [[2, 0, 1], [1, 1, 0]]
+    rounded = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_multiple_of=16)(rows)
+    assert rounded["response_input_ids"].shape[1] % 16 == rounded["seeker_input_ids"].shape[1] % 16 == 0
+    assert torch.equal(rounded["response_attention_mask"].sum(1), batch["response_attention_mask"].sum(1))

@@ -1,0 +1,113 @@
+"""The Trainer's own parts: learning rates, layout of predictions, order of evaluation, metrics, level weights."""
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from transformers import EvalPrediction
+
+from modeling_empathy import MECHANISMS
+from modeling_empathy.arguments import EmpathyTrainingArguments
+from modeling_empathy.features import EmpathyDataCollator
+from modeling_empathy.trainer import EmpathyMetrics, EmpathyTrainer
+from modeling_empathy.training import root_inverse_weights
+from tests.tiny_models import tiny_model
+
+
+def rows_of(lengths: list[int]) -> datasets.Dataset:
+    generator = np.random.default_rng(0)
+    return datasets.Dataset.from_list(
+        [
+            {
+                "seeker_input_ids": generator.integers(5, 60, 4).tolist(),
+                "response_input_ids": generator.integers(5, 60, length).tolist(),
+                "empathy_labels": generator.integers(0, 3, 3).tolist(),
+                "rationale_labels": generator.integers(0, 2, (3, length)).tolist(),
+                "length": length + 4,
+            }
+            for length in lengths
+        ]
+    )
+
+
+def trainer_on(folder, rows: datasets.Dataset, **arguments) -> EmpathyTrainer:
+    args = EmpathyTrainingArguments(
+        output_dir=str(folder), use_cpu=True, per_device_eval_batch_size=2, disable_tqdm=True, **arguments
+    )
+    model = tiny_model()
+    return EmpathyTrainer(
+        model=model,
+        args=args,
+        data_collator=EmpathyDataCollator(1),
+        train_dataset=rows,
+        eval_dataset=rows,
+        compute_metrics=EmpathyMetrics(model.config.mechanisms, model.config.rationale_thresholds),
+    )
+
+
+def test_predictions_keep_order_and_layout_across_batches_of_different_lengths(tmp_path):
+    lengths = [9, 3, 12, 5, 7]
+    rows = rows_of(lengths)
+    trainer = trainer_on(tmp_path, rows)
+    logits, probabilities = trainer.predict(rows).predictions
+    assert logits.shape == (5, 3, 3) and probabilities.shape == (5, 12, 3)
+    for index, length in enumerate(lengths):
+        batch = EmpathyDataCollator(1)([rows[index]])
+        with torch.no_grad():
+            output = trainer.model(**batch)
+        np.testing.assert_allclose(logits[index], output.empathy_logits[0], atol=1e-4)
+        expected = output.rationale_logits[0].softmax(-1)[..., 1].T
+        np.testing.assert_allclose(probabilities[index, :length], expected, atol=1e-4)
+
+
+def test_heads_learn_at_their_own_rate(tmp_path):
+    trainer = trainer_on(tmp_path, rows_of([4, 5]), learning_rate=1e-3, head_learning_rate=7e-3, weight_decay=0.1)
+    optimizer = trainer.create_optimizer()
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    seen = set()
+    for name, parameter in trainer.model.named_parameters():
+        if parameter.requires_grad:
+            expected = 7e-3 if name.startswith("mechanism_heads") else 1e-3
+            assert rates.pop(id(parameter)) == expected, name
+            seen.add(expected)
+    assert not rates and seen == {1e-3, 7e-3}
+    decays = {group["weight_decay"] for group in optimizer.param_groups}
+    assert decays == {0.0, 0.1}
+    same = trainer_on(tmp_path, rows_of([4, 5]), learning_rate=1e-3, head_learning_rate=None)
+    assert {group["lr"] for group in same.create_optimizer().param_groups} == {1e-3}
+
+
+def test_the_frozen_seeker_encoder_is_not_optimized(tmp_path):
+    trainer = trainer_on(tmp_path, rows_of([4, 5]))
+    optimized = {id(p) for group in trainer.create_optimizer().param_groups for p in group["params"]}
+    assert optimized
+    assert not optimized & {id(parameter) for parameter in trainer.model.seeker_encoder.parameters()}
+
+
+def test_metrics_are_named_by_mechanism_and_averaged_over_them():
+    logits = np.full((2, 3, 3), -5.0)
+    logits[:, :, 0] = 5.0
+    logits[0, 0] = [0.0, 0.0, 9.0]
+    levels = np.array([[2, 0, 0], [0, 0, 1]])
+    probabilities = np.full((2, 4, 3), 0.1)
+    probabilities[0, 1:3, 0] = 0.9
+    labels = np.zeros((2, 4, 3), dtype=int)
+    labels[0, 1:3, 0] = 1
+    labels[:, 3] = -100
+    metrics = EmpathyMetrics(list(MECHANISMS), [0.5] * 3)(
+        EvalPrediction(predictions=(logits, probabilities), label_ids=(levels, labels))
+    )
+    assert metrics["emotional_reactions_accuracy"] == 1.0
+    assert metrics["emotional_reactions_annotated_token_f1_macro"] == 1.0
+    assert metrics["explorations_accuracy"] == 0.5
+    macro = [metrics[f"{mechanism}_macro_f1"] for mechanism in MECHANISMS]
+    assert macro[0] == 1.0 and macro[2] < 0.5
+    assert metrics["macro_f1"] == pytest.approx(sum(macro) / 3)
+
+
+def test_level_weights_by_hand():
+    labels = [[0, 0], [0, 0], [0, 1], [1, 2]]
+    assert root_inverse_weights(labels) == [
+        pytest.approx([(4 / 9) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),
+        pytest.approx([(4 / 6) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),
+    ]
