@@ -16,7 +16,7 @@ def write_csv(path: Path, rows: Sequence[Sequence[object]], header: Sequence[str
 
 
 def write_corpus(folder: Path, pairs: int = 40) -> Path:
-    """Writes the three files with the same pairs; each mechanism's rationale is a part of the response."""
+    """Writes the three files with the same pairs; the wording shows the level, and a part of it is the rationale."""
     for mechanism, quote in (
         ("emotional-reactions", "I am so sorry"),
         ("interpretations", "that sounds hard"),
@@ -25,7 +25,8 @@ def write_corpus(folder: Path, pairs: int = 40) -> Path:
         rows = []
         for index in range(pairs):
             level = index % 3
-            response = f"I am so sorry, that sounds hard. What happened? ({index})"
+            shown = f"I am so sorry, that sounds hard. What happened? ({index})"
+            response = (f"Drink some water and go to bed ({index})", shown, f"{shown} Tell me, tell me!")[level]
             rows.append(
                 (f"s{index}", f"r{index}", f"I feel low {index}", response, level, f"{quote}|" if level else "")
             )

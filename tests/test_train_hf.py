@@ -1,0 +1,174 @@
+"""A training run as its user starts it: what it writes, resuming, two processes, errors."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel, set_seed
+
+from dataset_scripts.epitome import load_epitome
+from modeling_empathy import MECHANISMS, EmpathyPipeline
+from modeling_empathy.arguments import parse_arguments
+from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.training import train_and_report
+from tests.csv_files import write_corpus
+from tests.tiny_models import tiny_encoder_config
+from tests.tokenizers_for_tests import wordpiece_tokenizer
+
+
+REPOSITORY = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> dict[str, str]:
+    """A tiny encoder with its tokenizer, and a corpus of 90 pairs."""
+    folder = tmp_path_factory.mktemp("inputs")
+    set_seed(0)
+    AutoModel.from_config(tiny_encoder_config("bert")).save_pretrained(folder / "encoder")
+    tokenizer = wordpiece_tokenizer()
+    tokenizer.model_max_length = 128
+    tokenizer.save_pretrained(folder / "encoder")
+    (folder / "csv").mkdir()
+    write_corpus(folder / "csv", pairs=90)
+    return {"encoder": str(folder / "encoder"), "data_dir": str(folder / "csv")}
+
+
+def options(inputs: dict[str, str], output_dir: Path, **more: object) -> list[str]:
+    values = {
+        **inputs,
+        "output_dir": output_dir,
+        "num_train_epochs": 2,
+        "per_device_train_batch_size": 16,
+        "learning_rate": 1e-3,
+        "head_learning_rate": 1e-2,
+        "disable_tqdm": True,
+        "use_cpu": True,
+        **more,
+    }
+    return [part for name, value in values.items() for part in (f"--{name}", str(value))]
+
+
+def run(argv: list[str]) -> dict[str, float]:
+    model_args, data_args, training_args = parse_arguments(argv)
+    return train_and_report(load_epitome(data_dir=data_args.data_dir), model_args, data_args, training_args)
+
+
+def predictions_in(folder: Path) -> datasets.Dataset:
+    return datasets.Dataset.from_parquet(str(folder / "test_predictions.parquet"), keep_in_memory=True)
+
+
+def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, capsys):
+    test_metrics = run(options(inputs, tmp_path / "out", num_train_epochs=8))
+    printed = capsys.readouterr().out
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["metrics"]["test"].items() >= test_metrics.items()
+    assert metrics["arguments"]["training"]["seed"] == 12 and metrics["versions"]["torch"] == torch.__version__
+
+    rows = predictions_in(tmp_path / "out")
+    corpus = load_epitome(data_dir=inputs["data_dir"])
+    assert rows["rp_id"] == corpus["test"]["rp_id"] and len(rows) > 5
+    for mechanism in MECHANISMS:
+        assert [row["annotated_level"] for row in rows[mechanism]] == [
+            row["level"] for row in corpus["test"][mechanism]
+        ]
+        again = identification_metrics(
+            [row["level"] for row in rows[mechanism]], [row["annotated_level"] for row in rows[mechanism]]
+        )
+        assert again["macro_f1"] == pytest.approx(test_metrics[f"{mechanism}_macro_f1"])
+        assert f"{again['accuracy']:.3f}" in printed
+        assert (tmp_path / "out" / f"confusion_{mechanism}.png").read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "out" / "loss_curve.png").read_bytes()[:4] == b"\x89PNG"
+    spans = [span for mechanism in MECHANISMS for row in rows for span in row[mechanism]["rationales"]]
+    assert all(
+        row["response_post"][s["start"] : s["end"]] == s["text"]
+        for row in rows
+        for m in MECHANISMS
+        for s in row[m]["rationales"]
+    )
+    assert spans and "[[" in printed
+
+    pickled = [path.name for path in (tmp_path / "out").iterdir() if path.suffix in (".bin", ".pt", ".pth", ".pkl")]
+    assert not pickled
+    scorer = EmpathyPipeline.from_pretrained(tmp_path / "out")
+    for row in rows:
+        scored = scorer((row["seeker_post"], row["response_post"]))
+        for mechanism in MECHANISMS:
+            assert scored[mechanism]["level"] == row[mechanism]["level"]
+            assert scored[mechanism]["score"] == pytest.approx(row[mechanism]["score"], abs=1e-4)
+            found = [(span["start"], span["end"]) for span in scored[mechanism]["rationales"]]
+            assert found == [(span["start"], span["end"]) for span in row[mechanism]["rationales"]]
+
+
+def test_resuming_ends_where_an_uninterrupted_run_ends(inputs, tmp_path):
+    keep = {"save_total_limit": 5, "load_best_model_at_end": False}
+    run(options(inputs, tmp_path / "whole", **keep))
+    checkpoints = sorted((tmp_path / "whole").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    assert len(checkpoints) == 2
+    (tmp_path / "resumed").mkdir()
+    checkpoints[0].rename(tmp_path / "resumed" / checkpoints[0].name)
+    run(options(inputs, tmp_path / "resumed", resume_from_checkpoint="last", **keep))
+    whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
+    for name, weight in whole.items():
+        torch.testing.assert_close(resumed[name], weight, atol=1e-6, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"no checkpoint in .*absent"):
+        run(options(inputs, tmp_path / "absent", resume_from_checkpoint="last"))
+
+
+def test_one_mechanism_with_its_own_responder_and_the_published_architecture(inputs, tmp_path):
+    published = {
+        "mechanisms": "explorations",
+        "share_responder_encoder": False,
+        "cross_attention_norm": False,
+        "level_pooling": "first_token",
+        "level_weighting": "none",
+        "attend_to_padding": True,
+        "unannotated": "all",
+        "num_train_epochs": 1,
+    }
+    metrics = run(options(inputs, tmp_path / "out", **published))
+    assert {name.rsplit("_accuracy")[0] for name in metrics if name.endswith("_accuracy")} == {"explorations"}
+    assert list(predictions_in(tmp_path / "out").features)[-1] == "explorations"
+
+
+def train_hf(launcher: list[str], argv: list[str], cwd: Path) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launcher, str(REPOSITORY / "train_hf.py"), *argv]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_two_processes_evaluate_every_example_exactly_once(inputs, tmp_path):
+    # Without a learning rate both runs have the same model, so whatever differs comes from the evaluation.
+    still = {"learning_rate": 0, "head_learning_rate": 0, "num_train_epochs": 1, "per_device_eval_batch_size": 4}
+    run(options(inputs, tmp_path / "one", **still))
+    config = str(REPOSITORY / "examples" / "accelerate" / "two_cpu_processes.yaml")
+    launcher = ["-m", "accelerate.commands.launch", "--config_file", config]
+    done = train_hf(launcher, options(inputs, tmp_path / "two", **still), tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("Held-out test split") == 1
+    one, two = (predictions_in(tmp_path / name) for name in ("one", "two"))
+    assert len(one) % 8 != 0, "the last batch must be uneven, or nothing is tested"
+    assert one["rp_id"] == two["rp_id"]
+    for mechanism in MECHANISMS:
+        expected = torch.tensor([row["level_probabilities"] for row in one[mechanism]])
+        torch.testing.assert_close(torch.tensor([row["level_probabilities"] for row in two[mechanism]]), expected)
+    scores = [json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("one", "two")]
+    for split in ("validation", "test"):
+        for name, value in scores[0][split].items():
+            if "f1" in name or name.endswith(("instances", "auprc", "accuracy")):
+                assert scores[1][split][name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_a_wrong_corpus_is_one_line_of_error(inputs, tmp_path):
+    done = train_hf([], options({**inputs, "data_dir": str(tmp_path)}, tmp_path / "out"), tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "expected one file emotional-reactions-*.csv, found 0" in done.stderr
+    assert not (tmp_path / "out").exists()
