@@ -20,6 +20,7 @@ from transformers import (
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from .arguments import EmpathyTrainingArguments
+from .configuration_empathy import EmpathyConfig
 from .metrics import identification_metrics, rationale_metrics
 
 
@@ -80,28 +81,54 @@ class EmpathyMetrics:
     """Computes every metric of every mechanism from a Trainer's predictions.
 
     Args:
-        mechanisms: In the order of the logits.
-        rationale_thresholds: For each mechanism, the probability from which a token counts as rationale.
+        config: The model's; its mechanisms and, at the time of each call, its rationale thresholds are used.
     """
 
-    def __init__(self, mechanisms: list[str], rationale_thresholds: list[float]) -> None:
-        self.mechanisms = mechanisms
-        self.rationale_thresholds = rationale_thresholds
+    def __init__(self, config: EmpathyConfig) -> None:
+        self.config = config
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         """Returns `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1."""
         empathy_logits, probabilities = prediction.predictions
         empathy_labels, labels = prediction.label_ids
         metrics: dict[str, float] = {}
-        for index, mechanism in enumerate(self.mechanisms):
+        for index, mechanism in enumerate(self.config.mechanisms):
             levels = np.asarray(empathy_logits)[:, index].argmax(-1)
             of_mechanism = identification_metrics(levels, empathy_labels[:, index])
             of_mechanism |= rationale_metrics(
-                probabilities[:, :, index], labels[:, :, index], threshold=self.rationale_thresholds[index]
+                probabilities[:, :, index], labels[:, :, index], threshold=self.config.rationale_thresholds[index]
             )
             metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
-        metrics["macro_f1"] = float(np.mean([metrics[f"{mechanism}_macro_f1"] for mechanism in self.mechanisms]))
+        macro_f1 = [metrics[f"{mechanism}_macro_f1"] for mechanism in self.config.mechanisms]
+        metrics["macro_f1"] = sum(macro_f1) / len(macro_f1)
         return metrics
+
+
+def tuned_rationale_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> list[float]:
+    """Chooses, for each mechanism, the threshold with the best token-F1 over annotated responses.
+
+    A rationale is shown only where the level is above 0, so the threshold is chosen on responses that have one.
+
+    Args:
+        probabilities: `(pair, token, mechanism)`, rationale probabilities of a validation split.
+        labels: `(pair, token, mechanism)`, 0, 1 or -100.
+
+    Returns:
+        `(mechanism,)`, a multiple of 0.05; 0.5 where the split has no annotated response. Of equally good ones the
+        closest to 0.5.
+    """
+    candidates = sorted((step / 20 for step in range(1, 20)), key=lambda threshold: abs(threshold - 0.5))
+    thresholds = []
+    for index in range(labels.shape[-1]):
+        annotated = (labels[:, :, index] == 1).any(axis=1)
+        scored = {
+            threshold: rationale_metrics(
+                probabilities[annotated, :, index], labels[annotated, :, index], threshold=threshold
+            )["annotated_token_f1_macro"]
+            for threshold in (candidates if annotated.any() else ())
+        }
+        thresholds.append(max(scored, key=scored.__getitem__, default=0.5))
+    return thresholds
 
 
 class EmpathyProgress(ProgressCallback):

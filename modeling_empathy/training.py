@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from .files import write_whole
 from .modeling_empathy import EmpathyModel
 from .report import held_out_predictions, metrics_table, readable_pairs, save_metrics, save_plots
 from .seeker_states import remembered_seeker_states
-from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer
+from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, tuned_rationale_thresholds
 
 
 logger = logging.get_logger(__name__)
@@ -34,6 +35,8 @@ def train_and_report(
     training_args: EmpathyTrainingArguments,
 ) -> dict[str, float]:
     """Trains on the train split, keeps the best checkpoint on validation, reports on the test split.
+
+    The rationale thresholds are chosen on the validation split too, and saved in the model's configuration.
 
     Writes to `training_args.output_dir`: the model with its code and tokenizer, `metrics.json`,
     `test_predictions.parquet`, `confusion_{mechanism}.png` and `loss_curve.png`.
@@ -68,6 +71,7 @@ def train_and_report(
         }
     _log_truncation(features, data_args.max_length)
     model = build_model(model_args, data_args, tokenizer, features["train"])
+    metrics_of = EmpathyMetrics(model.config)
     trainer = EmpathyTrainer(
         model=model,
         args=training_args,
@@ -75,15 +79,21 @@ def train_and_report(
         train_dataset=features["train"],
         eval_dataset=features["validation"],
         processing_class=tokenizer,
-        compute_metrics=EmpathyMetrics(model.config.mechanisms, model.config.rationale_thresholds),
+        compute_metrics=metrics_of,
     )
     if not training_args.disable_tqdm:
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(EmpathyProgress)
-    with remembered_seeker_states(model):
+    # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
+    is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    with nullcontext() if is_sharded else remembered_seeker_states(model):
         trainer.train(resume_from_checkpoint=_checkpoint(training_args))
+        validated = trainer.predict(features["validation"], metric_key_prefix="eval")
+        model.config.rationale_thresholds = tuned_rationale_thresholds(
+            validated.predictions[1], validated.label_ids[1]
+        )
         trainer.save_model()
-        validation = _without_prefix(trainer.evaluate(), "eval")
+        validation = _without_prefix(validated.metrics or {}, "eval") | metrics_of(validated)
         predicted = trainer.predict(features["test"], metric_key_prefix="test")
     test = _without_prefix(predicted.metrics or {}, "test")
     if trainer.is_world_process_zero():

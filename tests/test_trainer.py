@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
-from modeling_empathy import MECHANISMS
+from modeling_empathy import MECHANISMS, EmpathyConfig
 from modeling_empathy.arguments import EmpathyTrainingArguments
 from modeling_empathy.features import EmpathyDataCollator
-from modeling_empathy.trainer import EmpathyMetrics, EmpathyTrainer
+from modeling_empathy.trainer import EmpathyMetrics, EmpathyTrainer, tuned_rationale_thresholds
 from modeling_empathy.training import root_inverse_weights
 from tests.tiny_models import tiny_model
 
@@ -41,7 +41,7 @@ def trainer_on(folder, rows: datasets.Dataset, **arguments) -> EmpathyTrainer:
         data_collator=EmpathyDataCollator(1),
         train_dataset=rows,
         eval_dataset=rows,
-        compute_metrics=EmpathyMetrics(model.config.mechanisms, model.config.rationale_thresholds),
+        compute_metrics=EmpathyMetrics(model.config),
     )
 
 
@@ -94,7 +94,7 @@ def test_metrics_are_named_by_mechanism_and_averaged_over_them():
     labels = np.zeros((2, 4, 3), dtype=int)
     labels[0, 1:3, 0] = 1
     labels[:, 3] = -100
-    metrics = EmpathyMetrics(list(MECHANISMS), [0.5] * 3)(
+    metrics = EmpathyMetrics(EmpathyConfig())(
         EvalPrediction(predictions=(logits, probabilities), label_ids=(levels, labels))
     )
     assert metrics["emotional_reactions_accuracy"] == 1.0
@@ -111,3 +111,12 @@ def test_level_weights_by_hand():
         pytest.approx([(4 / 9) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),
         pytest.approx([(4 / 6) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),
     ]
+
+
+def test_thresholds_are_the_best_on_annotated_responses():
+    labels = np.array([[[1, 0, -100]] * 2 + [[0, 0, -100]] * 2, [[0, 0, -100]] * 4])
+    probabilities = np.zeros((2, 4, 3))
+    # Both rationale tokens lie above 0.3 and the others of the response below; the unannotated response lies higher.
+    probabilities[0, :, 0] = [0.32, 0.4, 0.29, 0.1]
+    probabilities[1, :, 0] = 0.9
+    assert tuned_rationale_thresholds(probabilities, labels) == [0.3, 0.5, 0.5]
