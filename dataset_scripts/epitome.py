@@ -20,7 +20,14 @@ from typing import Any
 
 import datasets
 
-from modeling_empathy import alignment_report, corpus, rationale_alignment, rationale_labels, rationale_spans
+from modeling_empathy import (
+    alignment_report,
+    configuration_empathy,
+    corpus,
+    rationale_alignment,
+    rationale_labels,
+    rationale_spans,
+)
 from modeling_empathy.alignment_report import AlignmentReport
 from modeling_empathy.configuration_empathy import LEVELS, MECHANISMS
 from modeling_empathy.corpus import CorpusError, JoinedPair, join_mechanisms, read_mechanism, split_of
@@ -43,7 +50,14 @@ _UPSTREAM_SHA256 = {
     "explorations-reddit.csv": "9efa1af8e0537c16894379598f2076cb380ae18aacd9a8d26ebd381f5b7f9645",
 }
 # Whose code decides what the built data hold: an edit to one of them makes the cached data stale.
-_CODE = (alignment_report, corpus, rationale_alignment, rationale_labels, rationale_spans)
+_CODE = (
+    alignment_report,
+    configuration_empathy,
+    corpus,
+    rationale_alignment,
+    rationale_labels,
+    rationale_spans,
+)
 
 _DESCRIPTION = """\
 Pairs of a seeker post and a response post from peer support on Reddit, annotated with the level (no, weak, strong) at
@@ -113,7 +127,8 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
 
     def __init__(self, *args: Any, hash: str | None = None, **kwargs: Any) -> None:
         # A builder made in code has no hash, and its cache would survive edits of the files and of the code.
-        own = hash or _fingerprint(_local_folder(kwargs.get("source", "auto"), kwargs.get("data_dir")))
+        folder = _local_folder(kwargs.get("source", "auto"), kwargs.get("data_dir"))
+        own = hash or _fingerprint(folder, kwargs.get("tokenizer"))
         super().__init__(*args, hash=own, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -154,14 +169,18 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         write_whole(
             Path(self._output_dir) / REPORT_NAME, lambda path: path.write_text(report.to_json(), encoding="utf-8")
         )
-        print(f"{report.summary()}\n  report: {Path(self.cache_dir) / REPORT_NAME}", file=sys.stderr)
+        # Until all is built, the output folder has a provisional name.
+        built = Path(self._output_dir.removesuffix(".incomplete"))
+        print(f"{report.summary()}\n  report: {built / REPORT_NAME}", file=sys.stderr)
         splits: dict[str, list[dict[str, Any]]] = {"train": [], "validation": [], "test": []}
         for example in examples:
             splits[split_of(example["sp_id"], self.config.salt)].append(
                 example if self.config.name == "all" else {**example, **example.pop(self.config.name)}
             )
         return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"examples": tuple(rows)}) for split, rows in splits.items()
+            datasets.SplitGenerator(name=split, gen_kwargs={"examples": tuple(rows)})
+            for split, rows in splits.items()
+            if rows  # datasets can't read a split without rows
         ]
 
     def _generate_examples(self, examples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -218,12 +237,18 @@ def load_epitome(config_name: str = "all", **kwargs: Any) -> datasets.DatasetDic
         config_name: `emotional_reactions`, `interpretations`, `explorations` or `all`.
         **kwargs: `data_dir`, `cache_dir` and the attributes of [`EpitomeConfig`].
 
+    Returns:
+        `train`, `validation` and `test`; of a small corpus, one of them may have no rows.
+
     Raises:
         CorpusError: Where the files can't be read as annotated pairs; names file, row, column and value.
     """
     builder = EpitomeReddit(config_name=config_name, **kwargs)
     builder.download_and_prepare()
-    return builder.as_dataset()
+    built = builder.as_dataset()
+    features = builder.info.features
+    without_rows = datasets.Dataset.from_dict({name: [] for name in features}, features=features)
+    return datasets.DatasetDict({split: built.get(split, without_rows) for split in ("train", "validation", "test")})
 
 
 def _example(pair: JoinedPair) -> dict[str, Any]:
@@ -269,9 +294,10 @@ def _file_of(folder: Path, mechanism: str) -> Path:
 def _check_sha256(path: Path, name: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != _UPSTREAM_SHA256[name]:
+        path.unlink()  # or the next try would find it in the cache
         raise CorpusError(
             f"{name}: the downloaded file has sha256 {found}, expected {_UPSTREAM_SHA256[name]}; "
-            "the download is damaged or the file was changed. Remove it from the datasets cache and try again."
+            "the download is damaged or the file was changed. Try again."
         )
 
 
@@ -283,10 +309,18 @@ def _unaligned_message(report: AlignmentReport) -> str:
     return f"{len(report.unaligned)} rationales are not in their response (strict=True):\n{listed}"
 
 
-def _fingerprint(folder: Path | None) -> str:
-    """Changes with the files that are read and with the code that reads them."""
+def _fingerprint(folder: Path | None, tokenizer: str | None) -> str:
+    """Changes with the files that are read, with the code that reads them and with a tokenizer's folder."""
+    from modeling_empathy.encoders import resolve_encoder
+
     digest = hashlib.sha256()
-    code = [Path(__file__), *(Path(str(module.__file__)) for module in _CODE)]
-    for path in code + (sorted(folder.glob("*.csv")) if folder else []):
+    paths = [Path(__file__), *(Path(str(module.__file__)) for module in _CODE)]
+    if folder is not None:
+        paths += sorted(folder.glob("*.csv"))
+    if tokenizer is not None:
+        # Vocabularies and settings, not the weights that may lie beside them.
+        beside = Path(resolve_encoder(tokenizer)).glob("*")
+        paths += sorted(path for path in beside if path.suffix in {".json", ".txt", ".model"})
+    for path in paths:
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -155,7 +155,12 @@ def _check_same_id(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> 
 
 def _fullest(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> str:
     """The longest copy of a post, once it is sure that the others are shortenings of it."""
-    full_name, full = max(copies, key=lambda copy: len(getattr(copy[1], column)))
+
+    def length(copy: tuple[str, AnnotatedPair]) -> tuple[int, int]:
+        text = getattr(copy[1], column)
+        return len("".join(text.split())), len(text)  # more white space does not make up for a removed word
+
+    full_name, full = max(copies, key=length)
     text: str = getattr(full, column)
     for name, pair in copies:
         other = getattr(pair, column)
@@ -194,6 +199,9 @@ def _read_pairs(path: Path, name: str) -> Iterator[AnnotatedPair]:
                 f"{name}: the column {', '.join(map(repr, missing))} is missing; "
                 f"the header has {', '.join(map(repr, header)) or 'nothing'}."
             )
+        repeated = [column for column in COLUMNS if header.count(column) > 1]
+        if repeated:
+            raise CorpusError(f"{name}: the header has the column {', '.join(map(repr, repeated))} more than once.")
         for row, (line, cells) in enumerate(rows, start=1):
             if len(cells) != len(header):
                 raise CorpusError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,9 @@ class EncodedPair:
 class EmpathyPipeline(Pipeline):
     """Scores pairs of a seeker post and a response post.
 
-    A pair is a dict with `seeker_post` and `response_post`, or a tuple or list of the two strings. A list of pairs
-    gives a list of results, a generator or data set an iterator of them, in the order of the pairs.
+    A pair is a dict with `seeker_post` and `response_post` (further keys are ignored), or a tuple or list of the two
+    strings. A list of pairs gives a list of results; a generator, a data set or any other iterable gives an iterator
+    of them. Results come in the order of the pairs.
 
     For each pair the result holds, for each mechanism of the model, `level` (0, 1, 2), `label` ("no", "weak",
     "strong"), `score` (the label's probability) and `rationales` (a list of `{start, end, text, score}`, offsets in
@@ -70,6 +71,9 @@ class EmpathyPipeline(Pipeline):
                 return []
             if len(inputs) == 2 and all(isinstance(post, str) for post in inputs):
                 inputs = tuple(inputs)
+        elif isinstance(inputs, Iterable) and not isinstance(inputs, (Mapping, tuple, str)):
+            # The base class streams generators alone; a data set's rows, `zip` and `map` are streams of pairs as well.
+            inputs = (pair for pair in inputs)
         return super().__call__(inputs, **kwargs)
 
     def _sanitize_parameters(

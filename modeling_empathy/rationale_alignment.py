@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
+from html.entities import html5
 
 
-_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
+# Also escaped twice (`&amp;#x200B;`), as some of the published responses are.
+_ENTITY = re.compile(r"&(?:amp;)*(#\d+;|#[xX][0-9a-fA-F]+;|[A-Za-z][A-Za-z0-9]*;)")
+# What was removed, inside words too, from some copies of the published posts and from some quotes.
+_REMOVED = re.compile(r"(?:sub)?reddit", re.IGNORECASE)
+_WORD = re.compile(r"\w+|[^\w\s]")
 # Not white space to Python, and as invisible: zero-width space and joiners, byte order mark, soft hyphen.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 
@@ -18,8 +23,9 @@ def align_rationale(rationale: str, text: str, taken: Sequence[tuple[int, int]] 
     """Finds the characters of a text that a rationale quotes.
 
     The quote is looked for as it stands, then with case folded, white space left out and entities (`&amp;`,
-    `&#x200B;`) unescaped on both sides. Where it occurs several times, the first occurrence that no other rationale
-    of the response has taken is meant, or the first.
+    `&#x200B;`) unescaped on both sides, then with what was removed from the published quotes left out of the text.
+    Where it occurs several times, the first occurrence that no other rationale of the response has taken is meant, or
+    the first.
 
     Args:
         rationale: The quoted words.
@@ -34,7 +40,11 @@ def align_rationale(rationale: str, text: str, taken: Sequence[tuple[int, int]] 
     if not quote:
         return None
     exact = [(start, start + len(quote)) for start in _occurrences(quote, text)]
-    return _first_free(exact or _folded_occurrences(quote, text), taken)
+    entities = [(start, end) for start, end in _units(text) if end - start > 1] if exact and "&" in text else []
+    whole = [span for span in exact if not any(_cuts(span, entity) for entity in entities)]
+    widened = [_widened(span, entities) for span in exact if not any(_holds(entity, span) for entity in entities)]
+    span = _first_free(whole or _folded_occurrences(quote, text) or widened, taken)
+    return None if span is None else _trimmed(span, text)
 
 
 def map_span(span: tuple[int, int], from_text: str, to_text: str) -> tuple[int, int] | None:
@@ -48,25 +58,33 @@ def map_span(span: tuple[int, int], from_text: str, to_text: str) -> tuple[int, 
         to_text: The fuller copy.
 
     Returns:
-        `(start, end)` in characters of `to_text`; `None` where the ends of the span have no counterpart.
+        `(start, end)` in characters of `to_text`; `None` where none of its characters is there.
     """
     if from_text == to_text:
         return span
-    source, target = _visible(from_text), _visible(to_text)
-    first, last = bisect_left(source, span[0]), bisect_left(source, span[1]) - 1
-    counterparts = _counterparts("".join(from_text[i] for i in source), "".join(to_text[i] for i in target))
-    if last < first or first not in counterparts or last not in counterparts:
+    counterparts = _counterparts(from_text, to_text)
+    carried = [counterparts[index] for index in range(*span) if index in counterparts]
+    if not carried:
         return None
-    return target[counterparts[first]], target[counterparts[last]] + 1
+    start, end = carried[0], carried[-1] + 1
+    # A word that a part was removed from comes back whole.
+    while _is_inside_word(to_text, start) and not _is_inside_word(from_text, span[0]):
+        start -= 1
+    while _is_inside_word(to_text, end) and not _is_inside_word(from_text, span[1]):
+        end += 1
+    return start, end
 
 
 def is_shortened(shorter: str, fuller: str) -> bool:
-    """Whether `shorter` is `fuller` with other white space and perhaps some words left out."""
-    remaining = iter(fuller.split())
-    if all(word in remaining for word in shorter.split()):
+    """Whether `shorter` is `fuller` with other white space and perhaps some words left out.
+
+    Of a part of a word, only what was removed from the published posts may be left out.
+    """
+    if _is_subsequence(_WORD.findall(shorter), _WORD.findall(fuller)):
         return True
-    left = iter("".join(fuller.split()))
-    return all(character in left for character in "".join(shorter.split()))
+    squeezed, squeezed_fuller = "".join(shorter.split()), "".join(fuller.split())
+    same_otherwise = _REMOVED.sub("", squeezed) == _REMOVED.sub("", squeezed_fuller)
+    return same_otherwise and _is_subsequence(squeezed, squeezed_fuller)
 
 
 def _occurrences(quote: str, text: str) -> list[int]:
@@ -82,26 +100,88 @@ def _folded_occurrences(quote: str, text: str) -> list[tuple[int, int]]:
     folded_text, sources = _fold(text)
     if not folded_quote:
         return []
-    return [
-        (sources[start][0], sources[start + len(folded_quote) - 1][1])
-        for start in _occurrences(folded_quote, folded_text)
-    ]
+    found = _spans_of(folded_quote, folded_text, sources)
+    if not found and _REMOVED.search(folded_text):
+        kept = [index for gap in _gaps(folded_text) for index in gap]
+        shortened_text = "".join(folded_text[index] for index in kept)
+        found = _spans_of(folded_quote, shortened_text, [sources[index] for index in kept])
+    return found
+
+
+def _spans_of(folded_quote: str, folded_text: str, sources: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where the quote occurs, but not where it begins or ends in the middle of what one source character became."""
+    spans = []
+    for start in _occurrences(folded_quote, folded_text):
+        end = start + len(folded_quote)
+        if (start == 0 or sources[start - 1] != sources[start]) and (
+            end == len(sources) or sources[end - 1] != sources[end]
+        ):
+            spans.append((sources[start][0], sources[end - 1][1]))
+    return spans
+
+
+def _gaps(folded_text: str) -> Iterator[range]:
+    """The stretches between what `_REMOVED` finds."""
+    start = 0
+    for removed in _REMOVED.finditer(folded_text):
+        yield range(start, removed.start())
+        start = removed.end()
+    yield range(start, len(folded_text))
 
 
 def _fold(text: str) -> tuple[str, list[tuple[int, int]]]:
     """The text casefolded, unescaped, without white space; and the source `(start, end)` of each character of it."""
     folded: list[str] = []
     sources: list[tuple[int, int]] = []
-    position = 0
-    while position < len(text):
-        entity = _ENTITY.match(text, position) if text[position] == "&" else None
-        end = entity.end() if entity else position + 1
-        for character in html.unescape(text[position:end]).casefold():
+    for start, end in _units(text):
+        for character in _unescaped(text[start:end]).casefold():
             if not character.isspace() and character not in _INVISIBLE:
                 folded.append(character)
-                sources.append((position, end))
-        position = end
+                sources.append((start, end))
     return "".join(folded), sources
+
+
+def _units(text: str) -> Iterator[tuple[int, int]]:
+    """The `(start, end)` of each entity and of each other character."""
+    position = 0
+    while position < len(text):
+        end = position + 1
+        if text[position] == "&":
+            entity = _ENTITY.match(text, position)
+            if entity and (entity[1].startswith("#") or entity[1] in html5):
+                end = entity.end()
+            elif text.startswith("&amp;", position):
+                end = position + len("&amp;")
+        yield position, end
+        position = end
+
+
+def _unescaped(unit: str) -> str:
+    while (unescaped := html.unescape(unit)) != unit:
+        unit = unescaped
+    return unit
+
+
+def _trimmed(span: tuple[int, int], text: str) -> tuple[int, int] | None:
+    """The span without white space and invisible characters, escaped or not, at its ends."""
+    part = text[span[0] : span[1]]
+    if part.isascii() and "&" not in part:
+        return span  # most are: quotes come stripped of plain white space
+    _, sources = _fold(part)
+    return (span[0] + sources[0][0], span[0] + sources[-1][1]) if sources else None
+
+
+def _cuts(span: tuple[int, int], entity: tuple[int, int]) -> bool:
+    return any(entity[0] < edge < entity[1] for edge in span)
+
+
+def _holds(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
+
+
+def _widened(span: tuple[int, int], entities: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    cut = [span, *(entity for entity in entities if _cuts(span, entity))]
+    return min(start for start, _ in cut), max(end for _, end in cut)
 
 
 def _first_free(occurrences: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
@@ -111,13 +191,29 @@ def _first_free(occurrences: Sequence[tuple[int, int]], taken: Sequence[tuple[in
     return occurrences[0] if occurrences else None
 
 
-def _visible(text: str) -> list[int]:
-    return [index for index, character in enumerate(text) if not character.isspace()]
+def _is_inside_word(text: str, edge: int) -> bool:
+    return 0 < edge < len(text) and text[edge - 1].isalnum() and text[edge].isalnum()
 
 
-def _counterparts(source: str, target: str) -> dict[int, int]:
-    """For each character of `source` that is also in `target`, in order, its place there."""
-    if source == target:
-        return {index: index for index in range(len(source))}
-    blocks = SequenceMatcher(None, source, target, autojunk=False).get_matching_blocks()
-    return {block.a + step: block.b + step for block in blocks for step in range(block.size)}
+def _is_subsequence(shorter: Sequence[str], longer: Sequence[str]) -> bool:
+    remaining = iter(longer)
+    return all(item in remaining for item in shorter)
+
+
+@lru_cache(maxsize=4)  # a post has several spans, one after the other
+def _counterparts(from_text: str, to_text: str) -> dict[int, int]:
+    """For each visible character of `from_text` that is also in `to_text`, in order, its place there."""
+    words, to_words = list(_WORD.finditer(from_text)), list(_WORD.finditer(to_text))
+    # Words first: characters alone would find their counterparts in other words, and slowly.
+    matcher = SequenceMatcher(None, [word[0] for word in words], [word[0] for word in to_words], autojunk=False)
+    found: dict[int, int] = {}
+    for _, start, end, to_start, to_end in matcher.get_opcodes():
+        places = [index for word in words[start:end] for index in range(*word.span())]
+        to_places = [index for word in to_words[to_start:to_end] for index in range(*word.span())]
+        characters, to_characters = [from_text[index] for index in places], [to_text[index] for index in to_places]
+        if characters == to_characters:
+            found.update(zip(places, to_places, strict=True))
+            continue
+        for block in SequenceMatcher(None, characters, to_characters, autojunk=False).get_matching_blocks():
+            found.update((places[block.a + step], to_places[block.b + step]) for step in range(block.size))
+    return found

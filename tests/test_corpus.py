@@ -107,6 +107,8 @@ def test_a_file_that_is_no_corpus_is_named(tmp_path):
         read(tmp_path / "empty.csv")
     with pytest.raises(CorpusError, match=r"header.csv has no rows"):
         read(write_csv(tmp_path / "header.csv", []))
+    with pytest.raises(CorpusError, match=r"twice.csv: the header has the column 'level' more than once"):
+        read(write_csv(tmp_path / "twice.csv", [(*ROW, 2)], (*HEADER, "level")))
     (tmp_path / "cells.csv").write_text(",".join(HEADER) + "\ns1,r1,a, and b,c,0,\n")
     with pytest.raises(CorpusError, match=r"cells.csv, row 1 \(line 2\): 7 cells for 6 columns"):
         read(tmp_path / "cells.csv")
@@ -153,6 +155,15 @@ def test_joining_keeps_the_fuller_texts_and_carries_the_spans(tmp_path):
         "emotional_reactions": (1, ["I am  sorry", "Welcome to  reddit."]),
         "interpretations": (2, ["I am  sorry"]),
     }
+
+
+def test_white_space_does_not_make_a_copy_the_fuller_one(tmp_path):
+    er = ("s1", "r1", "a", "Welcome     to  .     I am     sorry.", 1, "I am     sorry|")
+    ip = ("s1", "r1", "a", "Welcome to reddit. I am sorry.", 2, "I am sorry|")
+    [pair] = joined(tmp_path, [er], [ip])
+    assert pair.response_post == "Welcome to reddit. I am sorry."
+    for _, spans in pair.annotations.values():
+        assert [pair.response_post[start:end] for start, end in spans] == ["I am sorry"]
 
 
 def test_files_that_do_not_join_are_refused_by_row(tmp_path):

@@ -16,6 +16,7 @@ from modeling_empathy import LEVELS, MECHANISMS
 from modeling_empathy.corpus import CorpusError, split_of
 from modeling_empathy.encoders import load_tokenizer
 from tests.csv_files import write_corpus, write_csv
+from tests.tokenizers_for_tests import byte_level_bpe_tokenizer
 
 
 @pytest.fixture
@@ -106,6 +107,24 @@ def test_changed_files_are_built_again(tmp_path, folder):
     assert [sum(len(rows) for rows in corpus.values()) for corpus in (first, second)] == [40, 35]
 
 
+def test_a_changed_tokenizer_labels_again(tmp_path, folder):
+    tokenizer = tmp_path / "tokenizer"
+    load_tokenizer("embedded").save_pretrained(tokenizer)
+    options = {"data_dir": str(folder), "tokenizer": str(tokenizer)}
+    before = load(tmp_path, "explorations", **options)["train"]["rationale_labels"]
+    byte_level_bpe_tokenizer().save_pretrained(tokenizer)
+    after = load(tmp_path, "explorations", **options)["train"]["rationale_labels"]
+    assert [len(labels) for labels in before] != [len(labels) for labels in after]
+
+
+def test_a_small_corpus_has_splits_without_rows(tmp_path):
+    (tmp_path / "csv").mkdir()
+    corpus = load(tmp_path, data_dir=str(write_corpus(tmp_path / "csv", pairs=1)))
+    assert list(corpus) == ["train", "validation", "test"]
+    assert sum(len(rows) for rows in corpus.values()) == 1
+    assert corpus["train"].features == corpus["validation"].features == corpus["test"].features
+
+
 def test_unchanged_files_are_not_built_again(tmp_path, folder, capsys):
     load(tmp_path, data_dir=str(folder))
     assert "Aligned" in capsys.readouterr().err
@@ -168,6 +187,12 @@ def test_the_download_is_checked_against_its_sha256(tmp_path, folder, monkeypatc
             load(tmp_path, base_url=url)
         expected = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in served.iterdir()}
         monkeypatch.setattr(epitome, "_UPSTREAM_SHA256", expected)
+        whole = (served / "explorations-reddit.csv").read_bytes()
+        (served / "explorations-reddit.csv").write_bytes(whole[:-100])
+        with pytest.raises(CorpusError, match=f"expected {expected['explorations-reddit.csv']}.* Try again"):
+            load(tmp_path, "explorations", base_url=f"{url}/.")
+        (served / "explorations-reddit.csv").write_bytes(whole)
+        assert sum(len(rows) for rows in load(tmp_path, "explorations", base_url=f"{url}/.").values()) == 40
         assert sum(len(rows) for rows in load(tmp_path, base_url=url).values()) == 40
         with pytest.raises(CorpusError, match=r"can't be downloaded .* EMPATHY_CORPUS_DIR, or use source='sample'"):
             load(tmp_path, base_url=f"{url}/absent")
@@ -196,9 +221,11 @@ def test_token_labels_say_what_unannotated_means_and_report_the_cut(tmp_path, fo
     assert report["truncated"]["cut"] == {"explorations": 26}
 
 
-def test_parquet_instead_of_arrow(tmp_path, folder):
+def test_parquet_instead_of_arrow(tmp_path, folder, capsys):
     builder = EpitomeReddit(data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
     builder.download_and_prepare(str(tmp_path / "parquet"), file_format="parquet")
     loaded = datasets.load_dataset("parquet", data_files=str(tmp_path / "parquet" / "*train*.parquet"), split="train")
     assert loaded["rp_id"] == load(tmp_path, data_dir=str(folder))["train"]["rp_id"]
-    assert (tmp_path / "parquet" / epitome.REPORT_NAME).is_file()
+    report = tmp_path / "parquet" / epitome.REPORT_NAME
+    assert report.is_file()
+    assert f"report: {report}\n" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The pipeline: every form of input, order, padding that changes nothing, offsets, truncation, errors."""
 
+import datasets
 import pytest
 import torch
 
@@ -71,6 +72,18 @@ def test_a_generator_is_read_as_it_is_scored():
     first = next(iter(results))
     assert len(read) < len(PAIRS)
     assert_same(first, scorer(PAIRS[0]))
+
+
+def test_data_sets_and_other_iterables_of_pairs_are_streamed():
+    scorer = pipeline_for()
+    expected = scorer(PAIRS)
+    seekers, responses = zip(*PAIRS, strict=True)
+    rows = datasets.Dataset.from_dict({"seeker_post": seekers, "response_post": responses, "rp_id": range(len(PAIRS))})
+    for stream in (rows, rows.to_iterable_dataset(), zip(seekers, responses, strict=True)):
+        results = scorer(stream, batch_size=2)
+        assert not isinstance(results, list)
+        for one, other in zip(results, expected, strict=True):
+            assert_same(one, other)
 
 
 def test_the_result_says_what_the_model_says():

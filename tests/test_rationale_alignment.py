@@ -23,6 +23,14 @@ from modeling_empathy.rationale_alignment import align_rationale, is_shortened, 
         ("I'm here.You are", "I'm here. You are", "I'm here. You are"),
         ("me\xa0too", "me too", "me too"),
         ("AT&T", "at&t and &notanentity;", "at&t"),
+        ("FRIENDS", "love&friends; here", "friends"),
+        ("S", "ß s", "s"),
+        ("so &#x200B; sad", "so &amp;#x200B; sad", "so &amp;#x200B; sad"),
+        ("sorry &#x200B;", "so sorry &#x200B; now", "sorry"),
+        ("amp", "&amp; an amp", "amp"),
+        ("sad &amp", "you are sad &amp; tired", "sad &amp;"),
+        ("us on this have", "All of us on this subreddit have cried", "us on this subreddit have"),
+        ("browsing s Like this", "I am browsing subreddits like this", "browsing subreddits like this"),
     ],
 )
 def test_quotes_are_found_as_they_stand_in_the_text(rationale, text, found):
@@ -30,9 +38,9 @@ def test_quotes_are_found_as_they_stand_in_the_text(rationale, text, found):
     assert text[start:end] == found
 
 
-@pytest.mark.parametrize("rationale", ["", "   ", "&#x200B;", "im sorry your hurting"])
+@pytest.mark.parametrize("rationale", ["", "   ", "&#x200B;", "im sorry your hurting", "sorry reddit", "amp", ";I'm"])
 def test_what_is_not_in_the_text_is_not_found(rationale):
-    assert align_rationale(rationale, "I'm sorry you're hurting.") is None
+    assert align_rationale(rationale, "I'm sorry you're hurting. &amp; &#x200B;") is None
 
 
 def test_the_first_free_occurrence_is_meant():
@@ -78,6 +86,27 @@ def test_a_disturbed_quote_is_found_again(words, data):
     assert text[start:end] == text[start:end].strip()
 
 
+UNITS = st.lists(st.sampled_from(["a", "A", "b", "ß", "s", "S", " ", "\n", "&amp;", "&lt;", "&LT;", "<"]), max_size=9)
+
+
+def found_by_brute_force(quote: str, units: list[str]) -> str | None:
+    """The first stretch of whole units that reads as the quote, after the first that is the quote."""
+    stretches = [units[start:end] for start in range(len(units)) for end in range(start + 1, len(units) + 1)]
+    texts = ["".join(stretch) for stretch in stretches if not (stretch[0] + stretch[-1]).isspace()]
+    texts = [text for text in texts if text == text.strip()]
+    alike = [text for text in texts if text == quote] or [text for text in texts if folded(text) == folded(quote)]
+    return alike[0] if alike else None
+
+
+@given(UNITS, UNITS)
+@settings(max_examples=500, deadline=None)
+def test_what_is_found_is_what_brute_force_finds(quote_units, units):
+    quote, text = "".join(quote_units).strip(), "".join(units)
+    assume(quote)
+    span = align_rationale(quote, text)
+    assert (None if span is None else text[slice(*span)]) == found_by_brute_force(quote, units)
+
+
 @pytest.mark.parametrize(
     ("quote", "from_text", "to_text", "found"),
     [
@@ -85,6 +114,9 @@ def test_a_disturbed_quote_is_found_again(words, data):
         ("welcome to the", "Hi, welcome to the.", "Hi, welcome to the reddit.", "welcome to the"),
         ("to the , friend", "welcome to the , friend", "welcome to the reddit , friend", "to the reddit , friend"),
         ("friend", "welcome to , friend", "welcome to reddit, my  friend", "friend"),
+        ("browsing s", "browsing s like", "browsing  subreddits like", "browsing  subreddits"),
+        ("ing with us", "for ing with us", "for redditing with us", "redditing with us"),
+        ("here.You", "I am here.You too", "I am here.  You reddit too", "here.  You"),
         ("the same", "the same", "the same", "the same"),
     ],
 )
@@ -116,6 +148,8 @@ def test_carrying_over_white_space_keeps_the_words(words, data):
         ("a b", "a  b", True),
         ("a b", "a reddit b", True),
         ("ask r/ about it", "ask r/reddit about it", True),
+        ("here.You, too", "here.  You reddit, too", True),
+        ("no", "I do not know", False),
         ("a c", "a b", False),
         ("b a", "a b", False),
     ],

@@ -33,12 +33,13 @@ def test_the_files_are_the_published_ones(corpus_dir):
         assert hashlib.sha256((corpus_dir / name).read_bytes()).hexdigest() == expected
 
 
-def test_the_report_has_the_published_counts_and_3372_spans_align(built):
+def test_the_report_has_the_published_counts_and_all_spans_but_one_align(built):
     report = json.loads((Path(built.cache_dir) / REPORT_NAME).read_text())
     for name, expected in PUBLISHED.items():
         counts = report["files"][name]
         assert (counts["rows"], counts["levels"], counts["annotated_rows"], counts["rationales"]) == expected
-    assert len(report["unaligned"]) <= 10
+    # Its quote begins with the last character of an entity, which no span of whole characters can.
+    assert [(one["file"], one["row"]) for one in report["unaligned"]] == [("emotional-reactions-reddit.csv", 2679)]
     assert len(report["without_rationale"]) == 13
 
 
@@ -54,8 +55,7 @@ def test_every_aligned_span_is_in_the_joined_data(built):
                     assert row["response_post"][span["start"] : span["end"]] == span["text"]
                     assert span["text"] == span["text"].strip() != ""
                     spans += 1
-    report = json.loads((Path(built.cache_dir) / REPORT_NAME).read_text())
-    assert spans == 3382 - len(report["unaligned"]) >= 3372
+    assert spans == 3381
 
 
 def test_carried_spans_hold_the_words_of_their_own_file(built, corpus_dir, tmp_path):
