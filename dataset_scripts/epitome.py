@@ -20,18 +20,12 @@ from typing import Any
 
 import datasets
 
-from modeling_empathy import (
-    alignment_report,
-    configuration_empathy,
-    corpus,
-    rationale_alignment,
-    rationale_labels,
-    rationale_spans,
-)
+import modeling_empathy
 from modeling_empathy.alignment_report import AlignmentReport
 from modeling_empathy.configuration_empathy import LEVELS, MECHANISMS
 from modeling_empathy.corpus import CorpusError, JoinedPair, join_mechanisms, read_mechanism, split_of
 from modeling_empathy.files import write_whole
+from modeling_empathy.rationale_labels import rationale_labels
 from modeling_empathy.rationale_spans import truncated_spans
 
 
@@ -49,14 +43,14 @@ _UPSTREAM_SHA256 = {
     "interpretations-reddit.csv": "2cedbe4252c919d22a6f46685afa16d3192a91e3306c2d4a386be12a30ad3f29",
     "explorations-reddit.csv": "9efa1af8e0537c16894379598f2076cb380ae18aacd9a8d26ebd381f5b7f9645",
 }
-# Whose code decides what the built data hold: an edit to one of them makes the cached data stale.
+# Modules whose code decides what the built data hold: an edit to one of them makes the cached data stale.
 _CODE = (
-    alignment_report,
-    configuration_empathy,
-    corpus,
-    rationale_alignment,
-    rationale_labels,
-    rationale_spans,
+    "alignment_report",
+    "configuration_empathy",
+    "corpus",
+    "rationale_alignment",
+    "rationale_labels",
+    "rationale_spans",
 )
 
 _DESCRIPTION = """\
@@ -222,7 +216,7 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
             for mechanism in self.config.mechanisms:
                 annotation = example[mechanism]
                 spans = [(span["start"], span["end"]) for span in annotation["rationales"]]
-                annotation["rationale_labels"] = rationale_labels.rationale_labels(
+                annotation["rationale_labels"] = rationale_labels(
                     example["response_post"], offsets, special, spans, annotation["level"], self.config.unannotated
                 )
                 if encoded.encodings[index].overflowing:
@@ -314,7 +308,8 @@ def _fingerprint(folder: Path | None, tokenizer: str | None) -> str:
     from modeling_empathy.encoders import resolve_encoder
 
     digest = hashlib.sha256()
-    paths = [Path(__file__), *(Path(str(module.__file__)) for module in _CODE)]
+    package = Path(str(modeling_empathy.__file__)).parent
+    paths = [Path(__file__), *(package / f"{name}.py" for name in _CODE)]
     if folder is not None:
         paths += sorted(folder.glob("*.csv"))
     if tokenizer is not None:

@@ -122,7 +122,7 @@ def test_an_unclosed_quote_is_named_by_the_line_it_stands_on(tmp_path):
 
 
 def test_splits_follow_the_rule():
-    for sp_id, salt in (("65m92s-made-up", ""), ("another", "1"), ("ünïcode", "")):
+    for sp_id, salt in (("made-up-1", ""), ("another", "1"), ("ünïcode", "")):
         percentile = int(hashlib.sha1((salt + sp_id).encode("utf-8")).hexdigest(), 16) % 100
         expected = "train" if percentile < 75 else "validation" if percentile < 80 else "test"
         assert split_of(sp_id, salt) == expected
