@@ -213,10 +213,9 @@ class EmpathyModel(EmpathyPreTrainedModel):
             the losses whose labels were given.
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_seeker_encoder):
-            seeker_states = self.seeker_encoder(seeker_input_ids, seeker_attention_mask).last_hidden_state
+            seeker_states = _encode(self.seeker_encoder, seeker_input_ids, seeker_attention_mask)
         response_states = [
-            encoder(response_input_ids, response_attention_mask).last_hidden_state
-            for encoder in self.responder_encoders
+            _encode(encoder, response_input_ids, response_attention_mask) for encoder in self.responder_encoders
         ]
         if self.config.share_responder_encoder:
             response_states *= len(self.config.mechanisms)
@@ -257,6 +256,12 @@ def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
     """The bare encoder; without a pooler, which nothing would read and DistributedDataParallel would trip over."""
     has_pooler = "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
     return AutoModel.from_config(config, **({"add_pooling_layer": False} if has_pooler else {}))
+
+
+def _encode(encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    # By name, because encoders differ in the order of their arguments.
+    states: torch.Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    return states
 
 
 def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

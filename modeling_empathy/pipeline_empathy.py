@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -72,9 +73,14 @@ class EmpathyPipeline(Pipeline):
             if len(inputs) == 2 and all(isinstance(post, str) for post in inputs):
                 inputs = tuple(inputs)
         elif isinstance(inputs, Iterable) and not isinstance(inputs, (Mapping, tuple, str)):
-            # The base class streams generators alone; a data set's rows, `zip` and `map` are streams of pairs as well.
-            inputs = (pair for pair in inputs)
+            return self._stream(iter(inputs), **kwargs)
         return super().__call__(inputs, **kwargs)
+
+    def _stream(self, pairs: Iterator[Any], batch_size: int | None = None, **kwargs: Any) -> Iterator[dict[str, Any]]:
+        """Reads a batch of pairs only once the one before is scored; early versions of transformers read all first."""
+        batch_size = batch_size or self._batch_size or 1
+        while batch := list(islice(pairs, batch_size)):
+            yield from super().__call__(batch, batch_size=batch_size, **kwargs)
 
     def _sanitize_parameters(
         self, max_length: int | None = None, threshold: float | None = None, **kwargs: Any

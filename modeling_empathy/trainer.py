@@ -33,14 +33,14 @@ class EmpathyTrainer(Trainer):
 
     args: EmpathyTrainingArguments
 
-    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """As the Trainer's, with a learning rate of their own for the heads."""
+    def create_optimizer(self, *model: nn.Module | None) -> torch.optim.Optimizer:
+        """As the Trainer's, which takes a model only in later versions, with a learning rate for the heads alone."""
         created = self.optimizer is not None
-        optimizer = super().create_optimizer(model)
+        optimizer = super().create_optimizer(*model)
         if created or self.args.head_learning_rate is None:
             return optimizer
-        named = (self.model if model is None else model).named_parameters()
-        heads = {id(parameter) for name, parameter in named if "mechanism_heads" in name}
+        optimized = next((one for one in model if one is not None), self.model)
+        heads = {id(parameter) for name, parameter in optimized.named_parameters() if "mechanism_heads" in name}
         groups = []
         for group in optimizer.param_groups:
             for is_head, learning_rate in ((False, group["lr"]), (True, self.args.head_learning_rate)):

@@ -1,6 +1,7 @@
 """The model as transformers tests its own: save and load, padding, batches, precision, and the losses by hand."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -59,7 +60,8 @@ def test_a_saved_model_loads_where_the_package_is_not_installed(tmp_path):
         "assert 'modeling_empathy' not in sys.modules, 'the local package was used'\n"
         "print(model(**torch.load('batch.pt', weights_only=True)).empathy_logits.flatten().tolist())\n"
     )
-    environment = {"PATH": "", "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["HF_HOME"] = str(tmp_path / "home")
     # -S with the packages' folder put back leaves out the .pth file through which an editable installation is found.
     packages = sysconfig.get_paths()["purelib"]
     done = subprocess.run(
