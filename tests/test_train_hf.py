@@ -66,7 +66,7 @@ def predictions_in(folder: Path) -> datasets.Dataset:
 
 
 def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, capsys):
-    test_metrics = run(options(inputs, tmp_path / "out", num_train_epochs=8))
+    test_metrics = run(options(inputs, tmp_path / "out", num_train_epochs=6))
     printed = capsys.readouterr().out
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["metrics"]["test"].items() >= test_metrics.items()
@@ -160,10 +160,15 @@ def test_two_processes_evaluate_every_example_exactly_once(inputs, tmp_path):
         expected = torch.tensor([row["level_probabilities"] for row in one[mechanism]])
         torch.testing.assert_close(torch.tensor([row["level_probabilities"] for row in two[mechanism]]), expected)
     scores = [json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("one", "two")]
+    # What ranks or cuts token scores is left out: an untrained model's are so close that rounding decides.
+    of_levels = ("accuracy", "macro_f1", "f1_no", "f1_weak", "f1_strong", "kappa", "instances")
     for split in ("validation", "test"):
-        for name, value in scores[0][split].items():
-            if "f1" in name or name.endswith(("instances", "auprc", "accuracy")):
-                assert scores[1][split][name] == pytest.approx(value, abs=1e-6), name
+        compared = [
+            name for name in scores[0][split] if name.endswith(of_levels) and not ("token" in name or "iou" in name)
+        ]
+        assert len(compared) >= 3 * len(of_levels)
+        for name in compared:
+            assert scores[1][split][name] == pytest.approx(scores[0][split][name], abs=1e-6), name
 
 
 def test_a_wrong_corpus_is_one_line_of_error(inputs, tmp_path):
