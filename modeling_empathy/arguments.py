@@ -76,7 +76,7 @@ class DataArguments:
     unannotated: str = field(
         default="none",
         metadata={
-            "help": "Is a response at level 0 no rationale, or all of it (the original's heuristic)?",
+            "help": "In training, is a response at level 0 no rationale, or all of it (the original's heuristic)?",
             "choices": ["none", "all"],
         },
     )

@@ -65,7 +65,8 @@ def train_and_report(
                 tokenizer,
                 model_args.mechanisms,
                 max_length=data_args.max_length,
-                unannotated=data_args.unannotated,
+                # The heuristic is one of training; what is measured is always what was annotated.
+                unannotated=data_args.unannotated if split == "train" else "none",
             )
             for split, rows in corpus.items()
         }

@@ -135,7 +135,10 @@ def test_one_mechanism_with_its_own_responder_and_the_published_architecture(inp
     }
     metrics = run(options(inputs, tmp_path / "out", **published))
     assert {name.rsplit("_accuracy")[0] for name in metrics if name.endswith("_accuracy")} == {"explorations"}
-    assert list(predictions_in(tmp_path / "out").features)[-1] == "explorations"
+    rows = predictions_in(tmp_path / "out")
+    assert list(rows.features)[-1] == "explorations"
+    annotated = sum(row["annotated_level"] > 0 for row in rows["explorations"])
+    assert 0 < metrics["explorations_annotated_instances"] == annotated, "the heuristic is one of training alone"
 
 
 def train_hf(launcher: list[str], argv: list[str], cwd: Path) -> subprocess.CompletedProcess:
