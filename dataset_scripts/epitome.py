@@ -25,8 +25,7 @@ from modeling_empathy.alignment_report import AlignmentReport
 from modeling_empathy.configuration_empathy import LEVELS, MECHANISMS
 from modeling_empathy.corpus import CorpusError, JoinedPair, join_mechanisms, read_mechanism, split_of
 from modeling_empathy.files import write_whole
-from modeling_empathy.rationale_labels import rationale_labels
-from modeling_empathy.rationale_spans import truncated_spans
+from modeling_empathy.rationale_labels import label_responses
 
 
 CORPUS_DIR_VARIABLE = "EMPATHY_CORPUS_DIR"
@@ -202,26 +201,19 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
     def _add_rationale_labels(self, examples: Sequence[dict[str, Any]], report: AlignmentReport) -> None:
         from modeling_empathy.encoders import load_tokenizer
 
-        tokenizer = load_tokenizer(self.config.tokenizer)
-        encoded = tokenizer(
+        mechanisms = self.config.mechanisms
+        _, labels, cut = label_responses(
+            load_tokenizer(self.config.tokenizer),
             [example["response_post"] for example in examples],
-            truncation=True,
+            [[example[mechanism] for mechanism in mechanisms] for example in examples],
             max_length=self.config.max_length,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
+            unannotated=self.config.unannotated,
         )
-        cut = dict.fromkeys(self.config.mechanisms, 0)
-        for index, example in enumerate(examples):
-            offsets, special = encoded["offset_mapping"][index], encoded["special_tokens_mask"][index]
-            for mechanism in self.config.mechanisms:
-                annotation = example[mechanism]
-                spans = [(span["start"], span["end"]) for span in annotation["rationales"]]
-                annotation["rationale_labels"] = rationale_labels(
-                    example["response_post"], offsets, special, spans, annotation["level"], self.config.unannotated
-                )
-                if encoded.encodings[index].overflowing:
-                    cut[mechanism] += len(truncated_spans(offsets, special, spans))
-        report.truncated = {"tokenizer": self.config.tokenizer, "max_length": self.config.max_length, "cut": cut}
+        for example, of_response in zip(examples, labels, strict=True):
+            for mechanism, of_mechanism in zip(mechanisms, of_response, strict=True):
+                example[mechanism]["rationale_labels"] = of_mechanism
+        counts = {mechanism: sum(one[index] for one in cut) for index, mechanism in enumerate(mechanisms)}
+        report.truncated = {"tokenizer": self.config.tokenizer, "max_length": self.config.max_length, "cut": counts}
 
 
 def load_epitome(config_name: str = "all", **kwargs: Any) -> datasets.DatasetDict:
@@ -305,14 +297,14 @@ def _unaligned_message(report: AlignmentReport) -> str:
 
 def _fingerprint(folder: Path | None, tokenizer: str | None) -> str:
     """Changes with the files that are read, with the code that reads them and with a tokenizer's folder."""
-    from modeling_empathy.encoders import resolve_encoder
-
     digest = hashlib.sha256()
     package = Path(str(modeling_empathy.__file__)).parent
     paths = [Path(__file__), *(package / f"{name}.py" for name in _CODE)]
     if folder is not None:
         paths += sorted(folder.glob("*.csv"))
     if tokenizer is not None:
+        from modeling_empathy.encoders import resolve_encoder
+
         # Vocabularies and settings, not the weights that may lie beside them.
         beside = Path(resolve_encoder(tokenizer)).glob("*")
         paths += sorted(path for path in beside if path.suffix in {".json", ".txt", ".model"})

@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from .pipeline_empathy import pad_posts
-from .rationale_labels import rationale_labels
-from .rationale_spans import IGNORE_INDEX, truncated_spans
+from .rationale_labels import label_responses
+from .rationale_spans import IGNORE_INDEX
 
 
 def build_features(
@@ -41,40 +41,24 @@ def build_features(
 
     def featurize(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
         seekers = tokenizer(rows["seeker_post"], truncation=True, max_length=max_length)["input_ids"]
-        responses = tokenizer(
-            rows["response_post"],
-            truncation=True,
-            max_length=max_length,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
+        annotations = [
+            [_annotation(rows, index, mechanism) for mechanism in mechanisms] for index in range(len(seekers))
+        ]
+        responses, labels, cut = label_responses(
+            tokenizer, rows["response_post"], annotations, max_length=max_length, unannotated=unannotated
         )
-        features: dict[str, list[Any]] = {
+        return {
             "seeker_input_ids": seekers,
             "response_input_ids": responses["input_ids"],
             "response_offsets": responses["offset_mapping"],
             "response_special_tokens_mask": responses["special_tokens_mask"],
+            "empathy_labels": [[one["level"] for one in of_response] for of_response in annotations],
+            "rationale_labels": labels,
+            "truncated_rationales": [sum(counts) for counts in cut],
             "length": [
                 len(seeker) + len(response) for seeker, response in zip(seekers, responses["input_ids"], strict=True)
             ],
         }
-        for name in ("empathy_labels", "rationale_labels", "truncated_rationales"):
-            features[name] = []
-        for index, post in enumerate(rows["response_post"]):
-            annotations = [_annotation(rows, index, mechanism) for mechanism in mechanisms]
-            offsets, special = responses["offset_mapping"][index], responses["special_tokens_mask"][index]
-            spans = [[(span["start"], span["end"]) for span in one["rationales"]] for one in annotations]
-            features["empathy_labels"].append([one["level"] for one in annotations])
-            features["rationale_labels"].append(
-                [
-                    rationale_labels(post, offsets, special, own, one["level"], unannotated)
-                    for own, one in zip(spans, annotations, strict=True)
-                ]
-            )
-            was_cut = bool(responses.encodings[index].overflowing)
-            features["truncated_rationales"].append(
-                sum(len(truncated_spans(offsets, special, own)) for own in spans) if was_cut else 0
-            )
-        return features
 
     return dataset.map(featurize, batched=True, desc="Tokenizing")
 

@@ -93,11 +93,8 @@ class EmpathyPipeline(Pipeline):
 
     def preprocess(self, input_: Any, max_length: int | None = None) -> dict[str, Any]:
         seeker_post, response_post = _posts(input_)
-        return {"pair": encode_pair(self.tokenizer, seeker_post, response_post, max_length or self._max_length)}
-
-    @property
-    def _max_length(self) -> int:
-        return self.model.config.max_post_length
+        max_length = max_length or self.model.config.max_post_length
+        return {"pair": encode_pair(self.tokenizer, seeker_post, response_post, max_length)}
 
     def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:
         # Pairs travel unpadded and as objects, so that the base class's collator leaves them alone: it pads only

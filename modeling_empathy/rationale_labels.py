@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from .rationale_spans import IGNORE_INDEX, spans_to_token_labels
+from .rationale_spans import IGNORE_INDEX, spans_to_token_labels, truncated_spans
+
+
+if TYPE_CHECKING:
+    from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 
 UNANNOTATED = ("none", "all")
@@ -42,3 +47,46 @@ def rationale_labels(
         return spans_to_token_labels(text, offsets, special_tokens_mask, spans)
     known = IGNORE_INDEX if level > 0 else int(unannotated == "all")
     return [IGNORE_INDEX if special else known for special in special_tokens_mask]
+
+
+def label_responses(
+    tokenizer: PreTrainedTokenizerBase,
+    responses: Sequence[str],
+    annotations: Sequence[Sequence[Mapping[str, Any]]],
+    *,
+    max_length: int,
+    unannotated: str = "none",
+) -> tuple[BatchEncoding, list[list[list[int]]], list[list[int]]]:
+    """Tokenizes responses and labels their tokens for each mechanism.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        responses: The texts.
+        annotations: `(response, mechanism)`, each with a `level` and `rationales` of `start` and `end`.
+        max_length: Tokens of a response, special tokens included; the rest is cut.
+        unannotated: As in [`rationale_labels`].
+
+    Returns:
+        The encoding with `offset_mapping` and `special_tokens_mask`; the labels `(response, mechanism, token)`; and
+        `(response, mechanism)`, how many rationales the cut shortened or lost.
+    """
+    encoded = tokenizer(
+        list(responses),
+        truncation=True,
+        max_length=max_length,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+    )
+    labels, cut = [], []
+    for index, (text, of_response) in enumerate(zip(responses, annotations, strict=True)):
+        offsets, special = encoded["offset_mapping"][index], encoded["special_tokens_mask"][index]
+        was_cut = bool(encoded.encodings[index].overflowing)
+        spans = [[(span["start"], span["end"]) for span in one["rationales"]] for one in of_response]
+        labels.append(
+            [
+                rationale_labels(text, offsets, special, own, one["level"], unannotated)
+                for own, one in zip(spans, of_response, strict=True)
+            ]
+        )
+        cut.append([len(truncated_spans(offsets, special, own)) if was_cut else 0 for own in spans])
+    return encoded, labels, cut
