@@ -13,7 +13,7 @@ import sys
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.arguments import parse_arguments
-from modeling_empathy.corpus import CorpusError
+from modeling_empathy.errors import InputError
 from modeling_empathy.training import train_and_report
 
 
@@ -29,7 +29,7 @@ def main() -> None:
                 strict=data_args.strict,
                 cache_dir=data_args.data_cache_dir,
             )
-    except CorpusError as error:
+    except InputError as error:
         print(f"train_hf.py: error: {error}", file=sys.stderr)
         sys.exit(2)
     train_and_report(corpus, model_args, data_args, training_args)

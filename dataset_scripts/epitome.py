@@ -23,7 +23,8 @@ import datasets
 import modeling_empathy
 from modeling_empathy.alignment_report import AlignmentReport
 from modeling_empathy.configuration_empathy import LEVELS, MECHANISMS
-from modeling_empathy.corpus import CorpusError, JoinedPair, join_mechanisms, read_mechanism, split_of
+from modeling_empathy.corpus import JoinedPair, join_mechanisms, read_mechanism, split_of
+from modeling_empathy.errors import InputError
 from modeling_empathy.files import write_whole
 from modeling_empathy.rationale_labels import label_responses
 
@@ -47,6 +48,8 @@ _CODE = (
     "alignment_report",
     "configuration_empathy",
     "corpus",
+    "csv_records",
+    "errors",
     "rationale_alignment",
     "rationale_labels",
     "rationale_spans",
@@ -154,7 +157,7 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         files = self._files(dl_manager)
         read = {mechanism: (name, read_mechanism(path, report, name)) for mechanism, (name, path) in files.items()}
         if self.config.strict and report.unaligned:
-            raise CorpusError(_unaligned_message(report))
+            raise InputError(_unaligned_message(report))
         pairs = join_mechanisms(read)
         examples = [_example(pair) for pair in pairs]
         if self.config.tokenizer is not None:
@@ -190,7 +193,7 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         try:
             downloaded = dl_manager.download(urls)
         except (OSError, RuntimeError) as error:
-            raise CorpusError(
+            raise InputError(
                 f"The corpus can't be downloaded ({error}). Name a folder that holds it with data_dir or "
                 f"{CORPUS_DIR_VARIABLE}, or use source='sample'."
             ) from error
@@ -227,7 +230,7 @@ def load_epitome(config_name: str = "all", **kwargs: Any) -> datasets.DatasetDic
         `train`, `validation` and `test`; of a small corpus, one of them may have no rows.
 
     Raises:
-        CorpusError: Where the files can't be read as annotated pairs; names file, row, column and value.
+        InputError: Where the files can't be read as annotated pairs; names file, row, column and value.
     """
     builder = EpitomeReddit(config_name=config_name, **kwargs)
     builder.download_and_prepare()
@@ -263,7 +266,7 @@ def _local_folder(source: str, data_dir: str | os.PathLike[str] | None) -> Path 
         return None
     if not Path(folder).is_dir():
         named_by = "data_dir" if data_dir else CORPUS_DIR_VARIABLE
-        raise CorpusError(f"{named_by} names {str(folder)!r}, which is not a folder.")
+        raise InputError(f"{named_by} names {str(folder)!r}, which is not a folder.")
     return Path(folder)
 
 
@@ -271,7 +274,7 @@ def _file_of(folder: Path, mechanism: str) -> Path:
     found = sorted(folder.glob(f"{mechanism.replace('_', '[-_]')}*.csv"))
     if len(found) != 1:
         listed = ", ".join(path.name for path in found or sorted(folder.glob("*.csv"))) or "no CSV file"
-        raise CorpusError(
+        raise InputError(
             f"{folder}: expected one file {mechanism.replace('_', '-')}-*.csv, found {len(found)}; there is {listed}."
         )
     return found[0]
@@ -281,7 +284,7 @@ def _check_sha256(path: Path, name: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != _UPSTREAM_SHA256[name]:
         path.unlink()  # or the next try would find it in the cache
-        raise CorpusError(
+        raise InputError(
             f"{name}: the downloaded file has sha256 {found}, expected {_UPSTREAM_SHA256[name]}; "
             "the download is damaged or the file was changed. Try again."
         )

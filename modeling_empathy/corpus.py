@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from .alignment_report import AlignmentReport
 from .configuration_empathy import LEVELS
+from .csv_records import CsvRow, check_text, read_csv, wrong_cell
+from .errors import InputError, shortened
 from .rationale_alignment import align_rationale, is_shortened, map_span
 
 
 COLUMNS = ("sp_id", "rp_id", "seeker_post", "response_post", "level", "rationales")
-
-_field_limit_lock = threading.Lock()
-
-
-class CorpusError(ValueError):
-    """Says what is wrong with a corpus: which file, row, column and value, and what to do."""
 
 
 @dataclass
@@ -92,12 +83,12 @@ def read_mechanism(path: Path, report: AlignmentReport, name: str | None = None)
         name: What errors and the report call the file, where its path says little (a download's cache).
 
     Raises:
-        CorpusError: Where the file can't be read as annotated pairs.
+        InputError: Where the file can't be read as annotated pairs.
     """
     name = name or path.name
-    pairs = list(_read_pairs(path, name))
+    pairs = [_checked_pair(name, row) for row in read_csv(path, COLUMNS, name)]
     if not pairs:
-        raise CorpusError(f"{name} has no rows.")
+        raise InputError(f"{name} has no rows.")
     for pair in pairs:
         for rationale in pair.rationales:
             span = align_rationale(rationale, pair.response_post, pair.spans)
@@ -118,13 +109,13 @@ def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) ->
         files: Mechanism to file name and rows.
 
     Raises:
-        CorpusError: If the files differ in length, in a pair's ids, or in more of a text than white space and words
+        InputError: If the files differ in length, in a pair's ids, or in more of a text than white space and words
             that were left out.
     """
     (first_name, first), *others = files.values()
     for name, pairs in others:
         if len(pairs) != len(first):
-            raise CorpusError(
+            raise InputError(
                 f"{first_name} has {len(first)} rows and {name} has {len(pairs)}: "
                 "to be joined, the files must hold the same pairs in the same order."
             )
@@ -142,11 +133,18 @@ def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) ->
     return joined
 
 
+def checked_level(name: str, row: CsvRow) -> int:
+    """The level in a row's column `level`; raises a `RowError` if it is none."""
+    if row.cells["level"].strip() not in {str(level) for level in range(len(LEVELS))}:
+        raise wrong_cell(name, row, "level", f"expected one of {', '.join(map(str, range(len(LEVELS))))}")
+    return int(row.cells["level"])
+
+
 def _check_same_id(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> None:
     first_name, first = copies[0]
     for name, pair in copies[1:]:
         if getattr(pair, column) != getattr(first, column):
-            raise CorpusError(
+            raise InputError(
                 f"Row {first.row}, column {column!r}: {first_name} (line {first.line}) has {getattr(first, column)!r} "
                 f"and {name} (line {pair.line}) has {getattr(pair, column)!r}: "
                 "to be joined, the files must hold the same pairs in the same order."
@@ -165,10 +163,10 @@ def _fullest(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> str:
     for name, pair in copies:
         other = getattr(pair, column)
         if other != text and not is_shortened(other, text):
-            raise CorpusError(
+            raise InputError(
                 f"Row {pair.row}, column {column!r}: the texts of {name} (line {pair.line}) and {full_name} "
                 f"(line {full.line}) differ in more than white space and left-out words: "
-                f"{_shortened(other)} and {_shortened(text)}."
+                f"{shortened(other)} and {shortened(text)}."
             )
     return text
 
@@ -179,94 +177,27 @@ def _carried(name: str, pair: AnnotatedPair, response: str) -> list[tuple[int, i
         carried = map_span(span, pair.response_post, response)
         if carried is None:
             quote = pair.response_post[span[0] : span[1]]
-            raise CorpusError(
-                f"{name}, row {pair.row} (line {pair.line}), column 'rationales': {_shortened(quote)} can't be found "
+            raise InputError(
+                f"{name}, row {pair.row} (line {pair.line}), column 'rationales': {shortened(quote)} can't be found "
                 "in the other files' fuller copy of the response."
             )
         spans.append(carried)
     return spans
 
 
-def _read_pairs(path: Path, name: str) -> Iterator[AnnotatedPair]:
-    # Undecodable bytes become lone surrogates, so that the cell they stand in can be named.
-    content = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    with _field_limit(len(content) + 1):
-        rows = _records(name, content)
-        header = next(rows, (0, []))[1]
-        missing = [column for column in COLUMNS if column not in header]
-        if missing:
-            raise CorpusError(
-                f"{name}: the column {', '.join(map(repr, missing))} is missing; "
-                f"the header has {', '.join(map(repr, header)) or 'nothing'}."
-            )
-        repeated = [column for column in COLUMNS if header.count(column) > 1]
-        if repeated:
-            raise CorpusError(f"{name}: the header has the column {', '.join(map(repr, repeated))} more than once.")
-        for row, (line, cells) in enumerate(rows, start=1):
-            if len(cells) != len(header):
-                raise CorpusError(
-                    f"{name}, row {row} (line {line}): {len(cells)} cells for {len(header)} columns; "
-                    "a text with a comma or a quote must stand in quotes."
-                )
-            yield _checked_pair(name, row, line, dict(zip(header, cells, strict=True)))
-
-
-def _records(name: str, content: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it begins on; blank lines are skipped."""
-    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise CorpusError(
-                f"{name}: the record that begins on line {line} can't be read ({error}); "
-                "look for a quote that is not closed, or not doubled inside a quoted text."
-            ) from None
-        if cells:
-            yield line, cells
-
-
-def _checked_pair(name: str, row: int, line: int, cells: dict[str, str]) -> AnnotatedPair:
-    def wrong(column: str, what: str) -> NoReturn:
-        raise CorpusError(
-            f"{name}, row {row} (line {line}), column {column!r}: {what}, got {_shortened(cells[column])}."
-        )
-
+def _checked_pair(name: str, row: CsvRow) -> AnnotatedPair:
+    cells = row.cells
     for column in COLUMNS:
-        value = cells[column]
-        if not value.isprintable() and any("\ud800" <= character <= "\udfff" for character in value):
-            wrong(column, "expected UTF-8 text")
-        if column != "rationales" and not value.strip():
-            wrong(column, "expected a value")
-    if cells["level"].strip() not in {str(level) for level in range(len(LEVELS))}:
-        wrong("level", f"expected one of {', '.join(map(str, range(len(LEVELS))))}")
+        check_text(name, row, column, may_be_empty=column == "rationales")
+    level = checked_level(name, row)
     rationales = [part for part in cells["rationales"].split("|") if part.strip()]
     return AnnotatedPair(
-        row=row,
-        line=line,
+        row=row.row,
+        line=row.line,
         sp_id=cells["sp_id"],
         rp_id=cells["rp_id"],
         seeker_post=cells["seeker_post"],
         response_post=cells["response_post"],
-        level=int(cells["level"]),
+        level=level,
         rationales=rationales,
     )
-
-
-@contextmanager
-def _field_limit(limit: int) -> Iterator[None]:
-    """Lets the csv module read long posts; its limit is one for the whole process, so it is put back."""
-    with _field_limit_lock:
-        before = csv.field_size_limit()
-        csv.field_size_limit(max(limit, before))
-        try:
-            yield
-        finally:
-            csv.field_size_limit(before)
-
-
-def _shortened(value: str, longest: int = 80) -> str:
-    return repr(value if len(value) <= longest else value[:longest] + "…")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from modeling_empathy.alignment_report import AlignmentReport
-from modeling_empathy.corpus import CorpusError, join_mechanisms, read_mechanism, split_of
+from modeling_empathy.corpus import join_mechanisms, read_mechanism, split_of
+from modeling_empathy.errors import InputError
 from tests.csv_files import HEADER, write_csv
 
 
@@ -61,7 +62,7 @@ def test_what_spreadsheets_do_to_files_is_fine(tmp_path):
 
 def test_line_breaks_in_posts_keep_the_line_numbers_right(tmp_path):
     rows = [("s1", "r1", "a\nb\nc", "d", 0, ""), ("s2", "r2", "a", "b", 7, "")]
-    with pytest.raises(CorpusError, match=r"row 2 \(line 5\), column 'level'"):
+    with pytest.raises(InputError, match=r"row 2 \(line 5\), column 'level'"):
         read(write_csv(tmp_path / "er.csv", rows))
 
 
@@ -87,37 +88,37 @@ def test_long_posts_are_read_and_the_limit_of_csv_is_put_back(tmp_path):
 )
 def test_a_wrong_cell_is_named_with_file_row_column_and_value(tmp_path, column, value, message):
     wrong = dict(zip(HEADER, ROW, strict=True)) | {column: value}
-    with pytest.raises(CorpusError, match=message):
+    with pytest.raises(InputError, match=message):
         read(write_csv(tmp_path / "er.csv", [ROW, list(wrong.values())]))
 
 
 def test_undecodable_bytes_are_named_with_their_cell(tmp_path):
     path = write_csv(tmp_path / "er.csv", [ROW, ROW])
     path.write_bytes(path.read_bytes()[::-1].replace(b"yrros", b"\xff\xfeyrros", 2)[::-1])
-    with pytest.raises(CorpusError, match=r"er.csv, row 2 \(line 3\), column 'response_post': expected UTF-8 text"):
+    with pytest.raises(InputError, match=r"er.csv, row 2 \(line 3\), column 'response_post': expected UTF-8 text"):
         read(path)
 
 
 def test_a_file_that_is_no_corpus_is_named(tmp_path):
     write_csv(tmp_path / "no_level.csv", [ROW[:4]], HEADER[:4])
-    with pytest.raises(CorpusError, match=r"no_level.csv: the column 'level', 'rationales' is missing; .*'sp_id'"):
+    with pytest.raises(InputError, match=r"no_level.csv: the column 'level', 'rationales' is missing; .*'sp_id'"):
         read(tmp_path / "no_level.csv")
     (tmp_path / "empty.csv").write_bytes(b"")
-    with pytest.raises(CorpusError, match=r"empty.csv: the column .* the header has nothing"):
+    with pytest.raises(InputError, match=r"empty.csv: the column .* the header has nothing"):
         read(tmp_path / "empty.csv")
-    with pytest.raises(CorpusError, match=r"header.csv has no rows"):
+    with pytest.raises(InputError, match=r"header.csv has no rows"):
         read(write_csv(tmp_path / "header.csv", []))
-    with pytest.raises(CorpusError, match=r"twice.csv: the header has the column 'level' more than once"):
+    with pytest.raises(InputError, match=r"twice.csv: the header has the column 'level' more than once"):
         read(write_csv(tmp_path / "twice.csv", [(*ROW, 2)], (*HEADER, "level")))
     (tmp_path / "cells.csv").write_text(",".join(HEADER) + "\ns1,r1,a, and b,c,0,\n")
-    with pytest.raises(CorpusError, match=r"cells.csv, row 1 \(line 2\): 7 cells for 6 columns"):
+    with pytest.raises(InputError, match=r"cells.csv, row 1 \(line 2\): 7 cells for 6 columns"):
         read(tmp_path / "cells.csv")
 
 
 def test_an_unclosed_quote_is_named_by_the_line_it_stands_on(tmp_path):
     lines = [",".join(HEADER), "s1,r1,a,b,0,", 's2,r2,"a,b,0,', "s3,r3,a,b,0,"]
     (tmp_path / "er.csv").write_text("\n".join(lines))
-    with pytest.raises(CorpusError, match=r"er.csv: the record that begins on line 3 can't be read .* not closed"):
+    with pytest.raises(InputError, match=r"er.csv: the record that begins on line 3 can't be read .* not closed"):
         read(tmp_path / "er.csv")
 
 
@@ -168,10 +169,10 @@ def test_white_space_does_not_make_a_copy_the_fuller_one(tmp_path):
 
 def test_files_that_do_not_join_are_refused_by_row(tmp_path):
     other = ("s2", "r2", "a", "b", 0, "")
-    with pytest.raises(CorpusError, match=r"er.csv has 2 rows and ip.csv has 1"):
+    with pytest.raises(InputError, match=r"er.csv has 2 rows and ip.csv has 1"):
         joined(tmp_path, [ROW, other], [ROW])
-    with pytest.raises(CorpusError, match=r"Row 2, column 'sp_id': er.csv \(line 3\) has 's2' and ip.csv .* 's1'"):
+    with pytest.raises(InputError, match=r"Row 2, column 'sp_id': er.csv \(line 3\) has 's2' and ip.csv .* 's1'"):
         joined(tmp_path, [ROW, other], [ROW, ROW])
     changed = (*ROW[:3], "Something else entirely", 0, "")
-    with pytest.raises(CorpusError, match=r"Row 1, column 'response_post': the texts of .* differ"):
+    with pytest.raises(InputError, match=r"Row 1, column 'response_post': the texts of .* differ"):
         joined(tmp_path, [ROW], [changed])

@@ -13,8 +13,9 @@ import pytest
 from dataset_scripts import epitome
 from dataset_scripts.epitome import EpitomeReddit, load_epitome
 from modeling_empathy import LEVELS, MECHANISMS
-from modeling_empathy.corpus import CorpusError, split_of
+from modeling_empathy.corpus import split_of
 from modeling_empathy.encoders import load_tokenizer
+from modeling_empathy.errors import InputError
 from tests.csv_files import write_corpus, write_csv
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer
 
@@ -96,7 +97,7 @@ def test_a_report_lies_beside_the_data_and_strict_raises(tmp_path, folder, capsy
     ]
     assert report["files"]["explorations-test.csv"]["rows"] == 41
     assert "Aligned 0 of 1 rationales." in capsys.readouterr().err
-    with pytest.raises(CorpusError, match=r"explorations-test.csv, row 1 \(line 2\).*'I was there'"):
+    with pytest.raises(InputError, match=r"explorations-test.csv, row 1 \(line 2\).*'I was there'"):
         load(tmp_path, "explorations", data_dir=str(folder), strict=True)
 
 
@@ -149,19 +150,19 @@ def test_an_interrupted_build_leaves_nothing(tmp_path, folder, monkeypatch, inte
 
 def test_a_wrong_cell_reaches_the_user_as_it_is(tmp_path, folder):
     write_csv(folder / "explorations-test.csv", [("s1", "r1", "a", "b", 9, "")])
-    with pytest.raises(CorpusError, match=r"explorations-test.csv, row 1 \(line 2\), column 'level'"):
+    with pytest.raises(InputError, match=r"explorations-test.csv, row 1 \(line 2\), column 'level'"):
         load(tmp_path, "explorations", data_dir=str(folder))
     assert not list((tmp_path / "cache").rglob("*.arrow"))
 
 
 def test_folders_without_exactly_one_file_each_are_refused(tmp_path, folder):
     (folder / "explorations-test.csv").rename(folder / "questions.csv")
-    with pytest.raises(CorpusError, match=r"one file explorations-\*.csv, found 0; there is .*questions.csv"):
+    with pytest.raises(InputError, match=r"one file explorations-\*.csv, found 0; there is .*questions.csv"):
         load(tmp_path, data_dir=str(folder))
     write_csv(folder / "emotional_reactions-too.csv", [])
-    with pytest.raises(CorpusError, match=r"found 2; there is emotional-reactions-test.csv, emotional_reactions-too"):
+    with pytest.raises(InputError, match=r"found 2; there is emotional-reactions-test.csv, emotional_reactions-too"):
         load(tmp_path, "emotional_reactions", data_dir=str(folder))
-    with pytest.raises(CorpusError, match=r"data_dir names .*absent.* not a folder"):
+    with pytest.raises(InputError, match=r"data_dir names .*absent.* not a folder"):
         load(tmp_path, data_dir=str(tmp_path / "absent"))
     with pytest.raises(ValueError, match=r"source='samples'"):
         load(tmp_path, source="samples")
@@ -183,18 +184,18 @@ def test_the_download_is_checked_against_its_sha256(tmp_path, folder, monkeypatc
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{server.server_port}"
-        with pytest.raises(CorpusError, match=r"emotional-reactions-reddit.csv: the downloaded file has sha256"):
+        with pytest.raises(InputError, match=r"emotional-reactions-reddit.csv: the downloaded file has sha256"):
             load(tmp_path, base_url=url)
         expected = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in served.iterdir()}
         monkeypatch.setattr(epitome, "_UPSTREAM_SHA256", expected)
         whole = (served / "explorations-reddit.csv").read_bytes()
         (served / "explorations-reddit.csv").write_bytes(whole[:-100])
-        with pytest.raises(CorpusError, match=f"expected {expected['explorations-reddit.csv']}.* Try again"):
+        with pytest.raises(InputError, match=f"expected {expected['explorations-reddit.csv']}.* Try again"):
             load(tmp_path, "explorations", base_url=f"{url}/.")
         (served / "explorations-reddit.csv").write_bytes(whole)
         assert sum(len(rows) for rows in load(tmp_path, "explorations", base_url=f"{url}/.").values()) == 40
         assert sum(len(rows) for rows in load(tmp_path, base_url=url).values()) == 40
-        with pytest.raises(CorpusError, match=r"can't be downloaded .* EMPATHY_CORPUS_DIR, or use source='sample'"):
+        with pytest.raises(InputError, match=r"can't be downloaded .* EMPATHY_CORPUS_DIR, or use source='sample'"):
             load(tmp_path, base_url=f"{url}/absent")
     finally:
         server.shutdown()

@@ -1,0 +1,35 @@
+"""What a user can mend: each error says which file, row, column and value, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class InputError(ValueError):
+    """Something that was given can't be used. The message is written for the one who gave it."""
+
+
+class RowError(InputError):
+    """One row of a file can't be used; the rows behind it can.
+
+    Attributes:
+        line: Line of the file where the row begins, from 1; in a Parquet file the row, from 1.
+        values: What stands in the row, as far as it could be read.
+    """
+
+    def __init__(self, message: str, line: int, values: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.values = dict(values or {})
+
+
+def raise_error(error: RowError) -> None:
+    """What is done about a bad row where nothing else was asked for: the reading stops."""
+    raise error
+
+
+def shortened(value: object, longest: int = 80) -> str:
+    """A value as an error shows it, in quotes and cut where it is long."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= longest else text[:longest] + "…")
