@@ -11,6 +11,8 @@ from transformers.configuration_utils import PreTrainedConfig
 
 MECHANISMS = ("emotional_reactions", "interpretations", "explorations")
 LEVELS = ("no", "weak", "strong")
+# What the original files call the mechanisms (ER_label, IP_model_path).
+ABBREVIATIONS = {"emotional_reactions": "ER", "interpretations": "IP", "explorations": "EX"}
 
 LEVEL_POOLINGS = ("first_token", "rationale")
 
@@ -24,8 +26,9 @@ class EmpathyConfig(PreTrainedConfig):
         mechanisms: The mechanisms of empathy that the model scores, one to three, in the order of its logits.
         share_responder_encoder: Whether the mechanisms share one response encoder or own one each (as published).
         freeze_seeker_encoder: Whether the seeker encoder stays as it was pretrained (as published).
-        attend_to_padding: Whether the cross-attention sees padded seeker positions. True only for checkpoints
-            converted from the original code, whose outputs depend on padding to a fixed length.
+        seeker_dropout: Whether a frozen seeker encoder keeps its dropout in training, as in the original code.
+        attend_to_padding: Whether the cross-attention sees padded seeker positions, as in the original code. Outputs
+            then depend on how long the padding is, so that both posts are padded to `max_post_length`.
         cross_attention_norm: Whether a layer norm follows the residual of the cross-attention. The original has none.
         level_pooling: What the level head reads: `"first_token"` of the response (as published), or `"rationale"`,
             the first token beside the mean of the response weighted by each token's rationale probability.
@@ -33,7 +36,8 @@ class EmpathyConfig(PreTrainedConfig):
         lambda_RE: Weight of the rationale loss.
         level_weights: Weight of each level in the identification loss, `(mechanism, level)`; all 1 when left out.
         rationale_thresholds: For each mechanism, the probability from which a token belongs to the rationale.
-        head_dropout: Dropout in the cross-attention and the heads.
+        head_dropout: Dropout of what the cross-attention adds and before the rationale head.
+        level_dropout: Dropout of the attention weights and in the level head; `head_dropout` when left out.
         max_post_length: Tokens of a post, special tokens included, that training saw; longer posts are truncated.
         initializer_range: Standard deviation of freshly initialized linear layers.
 
@@ -51,6 +55,7 @@ class EmpathyConfig(PreTrainedConfig):
         mechanisms: Sequence[str] = MECHANISMS,
         share_responder_encoder: bool = True,
         freeze_seeker_encoder: bool = True,
+        seeker_dropout: bool = False,
         attend_to_padding: bool = False,
         cross_attention_norm: bool = True,
         level_pooling: str = "rationale",
@@ -59,6 +64,7 @@ class EmpathyConfig(PreTrainedConfig):
         level_weights: Sequence[Sequence[float]] | None = None,
         rationale_thresholds: Sequence[float] | None = None,
         head_dropout: float = 0.1,
+        level_dropout: float | None = None,
         max_post_length: int = 128,
         initializer_range: float = 0.02,
         **kwargs: Any,
@@ -67,6 +73,7 @@ class EmpathyConfig(PreTrainedConfig):
         self.mechanisms = list(mechanisms)
         self.share_responder_encoder = share_responder_encoder
         self.freeze_seeker_encoder = freeze_seeker_encoder
+        self.seeker_dropout = seeker_dropout
         self.attend_to_padding = attend_to_padding
         self.cross_attention_norm = cross_attention_norm
         self.level_pooling = level_pooling
@@ -77,6 +84,7 @@ class EmpathyConfig(PreTrainedConfig):
             [0.5] * len(self.mechanisms) if rationale_thresholds is None else list(rationale_thresholds)
         )
         self.head_dropout = head_dropout
+        self.level_dropout = head_dropout if level_dropout is None else level_dropout
         self.max_post_length = max_post_length
         self.initializer_range = initializer_range
         self._check()

@@ -6,7 +6,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from tokenizers import Tokenizer, normalizers
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
 EMBEDDED = "embedded"
@@ -37,17 +38,32 @@ def resolve_encoder(encoder: str) -> str:
     return str(Path(spec.origin).parent / "model")
 
 
-def load_tokenizer(encoder: str, **kwargs: Any) -> PreTrainedTokenizerBase:
+def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) -> PreTrainedTokenizerBase:
     """Loads the fast tokenizer of an encoder; offsets, and so rationales, need a fast one.
 
     Args:
         encoder: As in [`resolve_encoder`].
+        as_original: Tokenize as the original code does with transformers 2.7, whose `RobertaTokenizer` obeys
+            `do_lower_case=True` although roberta-base is cased, puts a space before the first word and drops white
+            space at the end. Its models know no other text.
         **kwargs: Passed on to `AutoTokenizer.from_pretrained`.
 
     Raises:
         ValueError: If the encoder has no fast tokenizer.
     """
+    if as_original:
+        kwargs["add_prefix_space"] = True
     tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(encoder), **kwargs)
     if not tokenizer.is_fast:
         raise ValueError(f"The encoder {encoder!r} has no fast tokenizer, and rationales need its character offsets.")
-    return tokenizer
+    return _lower_cased(tokenizer) if as_original else tokenizer
+
+
+def _lower_cased(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    steps = [normalizers.Strip(left=False, right=True), normalizers.Lowercase()]
+    backend.normalizer = normalizers.Sequence(steps + ([backend.normalizer] if backend.normalizer else []))
+    # Not the encoder's own class: that of RoBERTa builds its steps anew when it is loaded, without a normalizer.
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, model_max_length=tokenizer.model_max_length, **tokenizer.special_tokens_map
+    )

@@ -30,7 +30,8 @@ def build_features(
         tokenizer: A fast tokenizer.
         mechanisms: The mechanisms to label, in the order of the model's logits.
         max_length: Tokens of a post, special tokens included; the rest is cut.
-        unannotated: Whether a response at level 0 is `"none"` or `"all"` rationale (as the original has it).
+        unannotated: As in [`~modeling_empathy.rationale_labels.rationale_labels`]; with `"original"`, the labels of a
+            prepared file are taken as they are.
 
     Returns:
         The rows with `seeker_input_ids`, `response_input_ids`, `response_offsets` `(token, 2)`,
@@ -66,7 +67,8 @@ def build_features(
 def _annotation(rows: dict[str, list[Any]], index: int, mechanism: str) -> dict[str, Any]:
     if mechanism in rows:
         return rows[mechanism][index]
-    return {"level": rows["level"][index], "rationales": rows["rationales"][index]}
+    columns = [name for name in ("level", "rationales", "prepared_labels") if name in rows]
+    return {name: rows[name][index] for name in columns}
 
 
 @dataclass
@@ -76,6 +78,7 @@ class EmpathyDataCollator:
     Args:
         pad_token_id: The tokenizer's.
         pad_to_multiple_of: Rounds the padded lengths up, which tensor cores like.
+        pad_to_length: Pads every batch to at least this many tokens (for `attend_to_padding`).
 
     Returns:
         From a list of rows of [`build_features`]: `seeker_input_ids`, `seeker_attention_mask` `(batch, seeker_token)`,
@@ -85,9 +88,10 @@ class EmpathyDataCollator:
 
     pad_token_id: int
     pad_to_multiple_of: int = 1
+    pad_to_length: int = 0
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        batch = pad_posts(rows, self.pad_token_id, self.pad_to_multiple_of)
+        batch = pad_posts(rows, self.pad_token_id, self.pad_to_multiple_of, self.pad_to_length)
         batch["empathy_labels"] = torch.tensor([row["empathy_labels"] for row in rows])
         mechanisms, tokens = batch["empathy_labels"].shape[1], batch["response_input_ids"].shape[1]
         batch["rationale_labels"] = torch.full((len(rows), mechanisms, tokens), IGNORE_INDEX)

@@ -55,6 +55,7 @@ class CrossAttention(nn.Module):
         self.value = nn.Linear(config.hidden_size, config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
         self.dropout = nn.Dropout(config.head_dropout)
+        self.weight_dropout = config.level_dropout
         self.norm = nn.LayerNorm(config.hidden_size) if config.cross_attention_norm else nn.Identity()
         self.attend_to_padding = config.attend_to_padding
 
@@ -66,7 +67,7 @@ class CrossAttention(nn.Module):
             self.key(seeker_states).unsqueeze(1),
             self.value(seeker_states).unsqueeze(1),
             attn_mask=None if self.attend_to_padding else seeker_mask[:, None, None, :].bool(),
-            dropout_p=self.dropout.p if self.training else 0.0,
+            dropout_p=self.weight_dropout if self.training else 0.0,
         ).squeeze(1)
         return self.norm(response_states + self.dropout(self.output(context)))
 
@@ -79,7 +80,7 @@ class LevelHead(nn.Module):
         pooled_size = config.hidden_size * (2 if config.level_pooling == "rationale" else 1)
         self.dense = nn.Linear(pooled_size, config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.num_labels)
-        self.dropout = nn.Dropout(config.head_dropout)
+        self.dropout = nn.Dropout(config.level_dropout)
 
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         return self.output(self.dropout(F.relu(self.dense(self.dropout(pooled)))))
@@ -241,7 +242,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
         )
 
     def train(self, mode: bool = True) -> EmpathyModel:
-        """Switches training on or off; a frozen seeker encoder stays in evaluation mode."""
+        """Switches training on or off; a frozen seeker encoder has no dropout unless `seeker_dropout` says so."""
         super().train(mode)
         self._freeze_seeker_encoder()
         return self
@@ -249,7 +250,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
     def _freeze_seeker_encoder(self) -> None:
         # Also called from `train`, because loading a checkpoint replaces the parameters by trainable ones.
         if self.config.freeze_seeker_encoder:
-            self.seeker_encoder.eval().requires_grad_(False)
+            self.seeker_encoder.train(self.training and self.config.seeker_dropout).requires_grad_(False)
 
 
 def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:

@@ -100,7 +100,9 @@ class EmpathyPipeline(Pipeline):
         # Pairs travel unpadded and as objects, so that the base class's collator leaves them alone: it pads only
         # `input_ids` with the tokenizer's pad id, and everything else with 0, which is a word in some vocabularies.
         pairs = input_tensors["pair"] if isinstance(input_tensors["pair"], list) else [input_tensors["pair"]]
-        batch = pad_posts([vars(pair) for pair in pairs], self.tokenizer.pad_token_id)
+        config = self.model.config
+        padded_length = config.max_post_length if config.attend_to_padding else 0
+        batch = pad_posts([vars(pair) for pair in pairs], self.tokenizer.pad_token_id, at_least=padded_length)
         output = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()})
         return {
             "pair": pairs,
@@ -188,13 +190,16 @@ def describe_mechanism(
     }
 
 
-def pad_posts(rows: Sequence[Mapping[str, Any]], pad_token_id: int, multiple_of: int = 1) -> dict[str, torch.Tensor]:
+def pad_posts(
+    rows: Sequence[Mapping[str, Any]], pad_token_id: int, multiple_of: int = 1, at_least: int = 0
+) -> dict[str, torch.Tensor]:
     """Pads the seeker posts and the responses of a batch on the right, each to their own longest.
 
     Args:
         rows: Each with `seeker_input_ids` and `response_input_ids`, lists of token ids.
         pad_token_id: What both are padded with.
         multiple_of: Rounds the padded lengths up.
+        at_least: Tokens that both are padded to in any case.
 
     Returns:
         `{post}_input_ids` and `{post}_attention_mask` for `seeker` and `response`, each `(batch, token)`.
@@ -202,7 +207,7 @@ def pad_posts(rows: Sequence[Mapping[str, Any]], pad_token_id: int, multiple_of:
     batch = {}
     for post in ("seeker", "response"):
         ids = [torch.tensor(row[f"{post}_input_ids"]) for row in rows]
-        longest = -(-max(len(one) for one in ids) // multiple_of) * multiple_of
+        longest = -(-max(at_least, *(len(one) for one in ids)) // multiple_of) * multiple_of
         batch[f"{post}_input_ids"] = torch.full((len(ids), longest), pad_token_id)
         batch[f"{post}_attention_mask"] = torch.zeros((len(ids), longest), dtype=torch.long)
         for index, one in enumerate(ids):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 
-UNANNOTATED = ("none", "all")
+UNANNOTATED = ("none", "all", "original")
 
 
 def rationale_labels(
@@ -31,18 +31,23 @@ def rationale_labels(
         special_tokens_mask: `(token,)`, 1 on special tokens.
         spans: `(span, 2)`, the annotated rationales.
         level: The annotated level.
-        unannotated: Whether a response at level 0 without rationales is `"none"` rationale, or `"all"` of it as the
-            original code has it.
+        unannotated: Whether a response at level 0 without rationales is `"none"` rationale or `"all"` of it.
+            `"original"` is `"all"` as the original code has it: whatever the level, and with labels on the special
+            tokens too, on the last one that of the response if it is all rationale.
 
     Returns:
         `(token,)`: 1 in a rationale, 0 outside, -100 on special tokens, and on all tokens where the level is above 0
-        but no rationale is given: which words show it is then not known.
+        but no rationale is given: which words show it is then not known. With `"original"` nothing is -100.
 
     Raises:
-        ValueError: If `unannotated` is neither.
+        ValueError: If `unannotated` is none of these.
     """
     if unannotated not in UNANNOTATED:
         raise ValueError(f"unannotated={unannotated!r}: use one of {', '.join(UNANNOTATED)}.")
+    if unannotated == "original":
+        if not spans:
+            return [0] + [1] * (len(offsets) - 1)
+        return [max(label, 0) for label in spans_to_token_labels(text, offsets, special_tokens_mask, spans)]
     if spans:
         return spans_to_token_labels(text, offsets, special_tokens_mask, spans)
     known = IGNORE_INDEX if level > 0 else int(unannotated == "all")
@@ -62,7 +67,8 @@ def label_responses(
     Args:
         tokenizer: A fast tokenizer.
         responses: The texts.
-        annotations: `(response, mechanism)`, each with a `level` and `rationales` of `start` and `end`.
+        annotations: `(response, mechanism)`, each with a `level` and `rationales` of `start` and `end`, and perhaps
+            the `prepared_labels` of a prepared file, which with `unannotated="original"` are taken as they are.
         max_length: Tokens of a response, special tokens included; the rest is cut.
         unannotated: As in [`rationale_labels`].
 
@@ -84,7 +90,9 @@ def label_responses(
         spans = [[(span["start"], span["end"]) for span in one["rationales"]] for one in of_response]
         labels.append(
             [
-                rationale_labels(text, offsets, special, own, one["level"], unannotated)
+                list(one["prepared_labels"][: len(offsets)])
+                if unannotated == "original" and "prepared_labels" in one
+                else rationale_labels(text, offsets, special, own, one["level"], unannotated)
                 for own, one in zip(spans, of_response, strict=True)
             ]
         )

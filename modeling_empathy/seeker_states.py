@@ -17,12 +17,14 @@ def remembered_seeker_states(model: EmpathyModel) -> Iterator[None]:
 
     A frozen encoder is in evaluation mode and gives a post the same states in every batch and epoch. They are kept in
     the machine's memory (tokens x hidden size x 4 bytes each: about 270 MB for the Reddit corpus at hidden 384) until
-    the context ends. Does nothing where the seeker encoder is trained.
+    the context ends. Does nothing where the states differ from batch to batch (the seeker encoder is trained or has
+    dropout) or where padding has states that are read (`attend_to_padding`).
 
     Args:
         model: The unwrapped model.
     """
-    if not model.config.freeze_seeker_encoder:
+    config = model.config
+    if not config.freeze_seeker_encoder or config.seeker_dropout or config.attend_to_padding:
         yield
         return
     encoder = model.seeker_encoder
