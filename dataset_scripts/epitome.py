@@ -22,7 +22,8 @@ import datasets
 
 import modeling_empathy
 from modeling_empathy.alignment_report import AlignmentReport
-from modeling_empathy.configuration_empathy import LEVELS, MECHANISMS
+from modeling_empathy.annotated_files import TEXTS, annotation_features, rationales_in
+from modeling_empathy.configuration_empathy import MECHANISMS
 from modeling_empathy.corpus import JoinedPair, join_mechanisms, read_mechanism, split_of
 from modeling_empathy.errors import InputError
 from modeling_empathy.files import write_whole
@@ -46,6 +47,7 @@ _UPSTREAM_SHA256 = {
 # Modules whose code decides what the built data hold: an edit to one of them makes the cached data stale.
 _CODE = (
     "alignment_report",
+    "annotated_files",
     "configuration_empathy",
     "corpus",
     "csv_records",
@@ -128,25 +130,13 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         super().__init__(*args, hash=own, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
-        annotation: dict[str, Any] = {
-            "level": datasets.ClassLabel(names=list(LEVELS)),
-            "rationales": [
-                {
-                    "start": datasets.Value("int32"),
-                    "end": datasets.Value("int32"),
-                    "text": datasets.Value("string"),
-                }
-            ],
-        }
-        if self.config.tokenizer is not None:
-            annotation["rationale_labels"] = [datasets.Value("int8")]
-        columns = ("sp_id", "rp_id", "seeker_post", "response_post")
+        annotation = annotation_features(with_token_labels=self.config.tokenizer is not None)
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
             citation=_CITATION,
             homepage="https://github.com/behavioral-data/Empathy-Mental-Health",
             features=datasets.Features(
-                {column: datasets.Value("string") for column in columns}
+                {column: datasets.Value("string") for column in TEXTS}
                 | ({name: annotation for name in MECHANISMS} if self.config.name == "all" else annotation)
             ),
         )
@@ -241,17 +231,9 @@ def load_epitome(config_name: str = "all", **kwargs: Any) -> datasets.DatasetDic
 
 
 def _example(pair: JoinedPair) -> dict[str, Any]:
-    example: dict[str, Any] = {
-        "sp_id": pair.sp_id,
-        "rp_id": pair.rp_id,
-        "seeker_post": pair.seeker_post,
-        "response_post": pair.response_post,
-    }
+    example: dict[str, Any] = {name: getattr(pair, name) for name in TEXTS}
     for mechanism, (level, spans) in pair.annotations.items():
-        rationales = [
-            {"start": start, "end": end, "text": pair.response_post[start:end]} for start, end in sorted(spans)
-        ]
-        example[mechanism] = {"level": level, "rationales": rationales}
+        example[mechanism] = {"level": level, "rationales": rationales_in(pair.response_post, spans)}
     return example
 
 

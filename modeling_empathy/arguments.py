@@ -14,6 +14,11 @@ import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
 from .configuration_empathy import LEVEL_POOLINGS, MECHANISMS
+from .original_arguments import add_original_arguments, implied_options
+from .rationale_labels import UNANNOTATED
+
+
+RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 @dataclass
@@ -32,11 +37,19 @@ class ModelArguments:
     share_responder_encoder: bool = field(
         default=True, metadata={"help": "One response encoder for all mechanisms; otherwise one each, as published."}
     )
+    separate_models: bool = field(
+        default=False,
+        metadata={"help": "Train one model for each mechanism, as published, and join them in one checkpoint."},
+    )
     freeze_seeker_encoder: bool = field(
         default=True, metadata={"help": "Keep the seeker encoder as pretrained, as published."}
     )
+    seeker_dropout: bool = field(
+        default=False, metadata={"help": "Dropout in the frozen seeker encoder too, as the original code has it."}
+    )
     attend_to_padding: bool = field(
-        default=False, metadata={"help": "Let the cross-attention see padding, as the original code does."}
+        default=False,
+        metadata={"help": "Pad to --max_length and let the cross-attention see it, as the original code does."},
     )
     cross_attention_norm: bool = field(
         default=True, metadata={"help": "Layer norm after the cross-attention's residual; the original has none."}
@@ -57,7 +70,16 @@ class ModelArguments:
     )
     lambda_EI: float = field(default=0.5, metadata={"help": "Weight of the identification loss."})
     lambda_RE: float = field(default=0.5, metadata={"help": "Weight of the rationale loss."})
-    head_dropout: float = field(default=0.1, metadata={"help": "Dropout in the cross-attention and the heads."})
+    head_dropout: float = field(
+        default=0.1, metadata={"help": "Dropout of what the cross-attention adds and before the rationale head."}
+    )
+    level_dropout: float | None = field(
+        default=None,
+        metadata={"help": "Dropout of attention weights and in the level head; --head_dropout when unset."},
+    )
+    original_tokenization: bool = field(
+        default=False, metadata={"help": "Lower-case posts before a cased tokenizer, as the original code does."}
+    )
 
 
 @dataclass
@@ -72,12 +94,19 @@ class DataArguments:
         },
     )
     data_dir: str | None = field(default=None, metadata={"help": "Folder with the three CSV files."})
+    train_path: str | None = field(
+        default=None,
+        metadata={"help": "Instead of a corpus: a file of one mechanism, raw or prepared; all of it is trained on."},
+    )
+    dev_path: str | None = field(default=None, metadata={"help": "With --train_path: the validation file."})
+    test_path: str | None = field(default=None, metadata={"help": "With --train_path: the test file."})
     max_length: int = field(default=128, metadata={"help": "Tokens of a post; the rest is cut. The original has 64."})
     unannotated: str = field(
         default="none",
         metadata={
-            "help": "In training, is a response at level 0 no rationale, or all of it (the original's heuristic)?",
-            "choices": ["none", "all"],
+            "help": "In training, is a response at level 0 no rationale, or all of it (the original's heuristic)? "
+            "'original': all, labelled exactly as the original code does.",
+            "choices": list(UNANNOTATED),
         },
     )
     salt: str = field(default="", metadata={"help": "Prefix of sp_id in the split rule, for other splits."})
@@ -104,6 +133,16 @@ class EmpathyTrainingArguments(TrainingArguments):
     save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is saved."})
     save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints kept beside the best."})
     load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best checkpoint."})
+    tune_rationale_thresholds: bool = field(
+        default=True, metadata={"help": "Choose rationale thresholds on the validation split; 0.5 otherwise."}
+    )
+    save_model: bool = field(
+        default=True, metadata={"help": "Save the trained model; with --train_path only if this is given."}
+    )
+    save_model_path: str | None = field(
+        default=None,
+        metadata={"help": "The original's name for --output_dir; of a .pth, the folder of that name is written."},
+    )
     metric_for_best_model: str | None = field(default="macro_f1", metadata={"help": "What makes one the best."})
     logging_steps: float = field(default=10, metadata={"help": "Steps between two points of the loss curve."})
     train_sampling_strategy: str = field(
@@ -127,7 +166,8 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
 
     Args:
         argv: The command line; `sys.argv` when left out. `--config FILE` names a YAML or JSON file with some of the
-            arguments by their names; what is on the command line wins over it.
+            arguments by their names, `--recipe NAME` one of `recipes/`; the command line wins over the file, the file
+            over the recipe.
         description: What `--help` says first.
 
     Raises:
@@ -140,10 +180,10 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
         allow_abbrev=False,
     )
     parser.add_argument("--config", metavar="FILE", help="YAML or JSON file with arguments; the command line wins.")
-    options = list(sys.argv[1:] if argv is None else argv)
-    path = parser.parse_known_args(options)[0].config
-    if path is not None:
-        options = _options_of_file(parser, path) + options
+    recipes = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+    parser.add_argument("--recipe", choices=recipes, help="A file of recipes/; 'original' is the published recipe.")
+    add_original_arguments(parser)
+    options = _with_files_and_implied(parser, list(sys.argv[1:] if argv is None else argv))
     *parsed, _, unknown = parser.parse_args_into_dataclasses(options, return_remaining_strings=True)
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -152,6 +192,24 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults, and the description as it was written."""
+
+
+def _with_files_and_implied(parser: argparse.ArgumentParser, options: list[str]) -> list[str]:
+    """The options with those of `--recipe`, of `--config` and those that others imply put before them."""
+    given = parser.parse_known_args(options)[0]
+    recipe = given.recipe
+    if recipe is None and given.config is None and given.train_path is not None:
+        recipe = "original"
+        print("--train_path without --recipe: --recipe original, the published recipe.", file=sys.stderr)
+    written = _options_of_file(parser, str(RECIPES / f"{recipe}.yaml")) if recipe else []
+    if given.config is not None:
+        written += _options_of_file(parser, given.config)
+    said = {part.split("=")[0].replace("-", "_").removeprefix("__") for part in written + options if part[:2] == "--"}
+    try:
+        implied = implied_options(parser.parse_known_args(written + options)[0], said.__contains__)
+    except ValueError as error:
+        parser.error(str(error))
+    return written + implied + options
 
 
 def _options_of_file(parser: argparse.ArgumentParser, path: str) -> list[str]:

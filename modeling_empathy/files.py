@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import InputError
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -17,12 +21,47 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     Returns:
         `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The ending stays, because libraries choose a format by it.
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with whole_file(path) as temporary:
         write(temporary)
+    return path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path` and moves the file into place once the block has ended without an error.
+
+    An empty file stands at the temporary path from the beginning, so that a folder that can't be written to shows
+    before the work and not after it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    try:
+        temporary.touch()
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    return path
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """As [`whole_file`] for a folder.
+
+    Raises:
+        InputError: If something stands at `path` already, be it an empty file.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise InputError(f"{path} exists already: remove it, or name another folder.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    # The ending stays, because libraries choose a format by it.
+    return path.with_name(f".{os.getpid()}.{path.name}")

@@ -109,7 +109,9 @@ def held_out_predictions(
     return datasets.Dataset.from_list(rows)
 
 
-def save_plots(folder: Path, predictions: datasets.Dataset, config: EmpathyConfig, log: list[dict[str, Any]]) -> None:
+def save_plots(
+    folder: Path, predictions: datasets.Dataset | None, config: EmpathyConfig, log: list[dict[str, Any]]
+) -> None:
     """Writes a confusion matrix for each mechanism and the loss curve as PNG; without matplotlib, says so."""
     try:
         import matplotlib
@@ -119,9 +121,10 @@ def save_plots(folder: Path, predictions: datasets.Dataset, config: EmpathyConfi
     matplotlib.use("Agg")
     levels = [config.id2label[index] for index in range(config.num_labels)]
     for mechanism in config.mechanisms:
-        rows = predictions[mechanism]
+        if predictions is None:
+            break
         counts = np.zeros((len(levels), len(levels)), dtype=int)
-        for row in rows:
+        for row in predictions[mechanism]:
             if row["annotated_level"] >= 0:
                 counts[row["annotated_level"], row["level"]] += 1
         figure = _confusion_figure(counts, levels, mechanism.replace("_", " "))
@@ -161,7 +164,8 @@ def _loss_figure(log: list[dict[str, Any]]) -> Any:
             axes.plot(*zip(*points, strict=True), style, label=label)
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
-    axes.legend()
+    if axes.lines:
+        axes.legend()
     axes.grid(alpha=0.3)
     return figure
 

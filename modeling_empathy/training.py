@@ -5,20 +5,23 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import asdict
+from copy import copy
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import datasets
-from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .configuration_empathy import LEVELS
 from .encoders import load_tokenizer, resolve_encoder
+from .errors import InputError
 from .features import EmpathyDataCollator, build_features
 from .files import write_whole
+from .joining import join_models
 from .modeling_empathy import EmpathyModel
 from .report import held_out_predictions, metrics_table, readable_pairs, save_metrics, save_plots
 from .seeker_states import remembered_seeker_states
@@ -36,28 +39,35 @@ def train_and_report(
 ) -> dict[str, float]:
     """Trains on the train split, keeps the best checkpoint on validation, reports on the test split.
 
-    The rationale thresholds are chosen on the validation split too, and saved in the model's configuration.
+    The rationale thresholds are chosen on the validation split too, and saved in the model's configuration. With
+    `model_args.separate_models` all this happens once for each mechanism, in a folder of its own.
 
     Writes to `training_args.output_dir`: the model with its code and tokenizer, `metrics.json`,
     `test_predictions.parquet`, `confusion_{mechanism}.png` and `loss_curve.png`.
 
     Args:
-        corpus: The builder's splits `train`, `validation` and `test`.
+        corpus: The split `train`, and `validation` and `test` where there are such.
         model_args: The model.
         data_args: How posts become tokens and labels.
         training_args: How it is trained.
 
     Returns:
-        The test split's metrics, `{mechanism}_{metric}`.
+        The test split's metrics, `{mechanism}_{metric}`; none without a test split.
 
     Raises:
-        ValueError: If a split has no pairs.
+        InputError: If a split has no pairs.
     """
     empty = [split for split, rows in corpus.items() if not len(rows)]
     if empty:
-        raise ValueError(f"No pairs in the split {', '.join(empty)}: the corpus is too small to be split by sp_id.")
+        raise InputError(f"No pairs in the split {', '.join(empty)}: the corpus is too small to be split by sp_id.")
+    if model_args.separate_models and len(model_args.mechanisms) > 1:
+        return _train_separately(corpus, model_args, data_args, training_args)
+    if not training_args.save_model:
+        logger.warning("The trained model will not be saved: --save_model saves it.")
     set_seed(training_args.seed)
-    tokenizer = load_tokenizer(model_args.encoder, revision=model_args.encoder_revision)
+    tokenizer = load_tokenizer(
+        model_args.encoder, revision=model_args.encoder_revision, as_original=model_args.original_tokenization
+    )
     with training_args.main_process_first(desc="tokenizing"):
         features = {
             split: build_features(
@@ -73,33 +83,77 @@ def train_and_report(
     _log_truncation(features, data_args.max_length)
     model = build_model(model_args, data_args, tokenizer, features["train"])
     metrics_of = EmpathyMetrics(model.config)
+    padded_length = model.config.max_post_length if model.config.attend_to_padding else 0
     trainer = EmpathyTrainer(
         model=model,
         args=training_args,
-        data_collator=EmpathyDataCollator(tokenizer.pad_token_id),
+        data_collator=EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length),
         train_dataset=features["train"],
-        eval_dataset=features["validation"],
+        eval_dataset=features.get("validation"),
         processing_class=tokenizer,
         compute_metrics=metrics_of,
     )
     if not training_args.disable_tqdm:
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(EmpathyProgress)
+    splits: dict[str, dict[str, float]] = {}
+    predictions = None
     # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
     is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     with nullcontext() if is_sharded else remembered_seeker_states(model):
         trainer.train(resume_from_checkpoint=_checkpoint(training_args))
-        validated = trainer.predict(features["validation"], metric_key_prefix="eval")
-        model.config.rationale_thresholds = tuned_rationale_thresholds(
-            validated.predictions[1], validated.label_ids[1]
-        )
-        trainer.save_model()
-        validation = _without_prefix(validated.metrics or {}, "eval") | metrics_of(validated)
-        predicted = trainer.predict(features["test"], metric_key_prefix="test")
-    test = _without_prefix(predicted.metrics or {}, "test")
+        if "validation" in features:
+            splits["validation"] = _validate(trainer, metrics_of, features["validation"])
+        if training_args.save_model:
+            trainer.save_model()
+        if "test" in features:
+            predicted = trainer.predict(features["test"], metric_key_prefix="test")
+            splits["test"] = _without_prefix(predicted.metrics or {}, "test")
+            predictions = predicted.predictions
     if trainer.is_world_process_zero():
         arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
-        _report(trainer, features["test"], predicted.predictions, {"validation": validation, "test": test}, arguments)
+        _report(trainer, features.get("test"), predictions, splits, arguments)
+    return splits.get("test", {})
+
+
+def _validate(trainer: EmpathyTrainer, metrics_of: EmpathyMetrics, features: datasets.Dataset) -> dict[str, float]:
+    """The validation split's metrics, with the rationale thresholds that are best on it if they are to be chosen."""
+    validated = trainer.predict(features, metric_key_prefix="eval")
+    if trainer.args.tune_rationale_thresholds:
+        metrics_of.config.rationale_thresholds = tuned_rationale_thresholds(
+            validated.predictions[1], validated.label_ids[1]
+        )
+    return _without_prefix(validated.metrics or {}, "eval") | metrics_of(validated)
+
+
+def _train_separately(
+    corpus: datasets.DatasetDict,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: EmpathyTrainingArguments,
+) -> dict[str, float]:
+    """Trains a model for each mechanism, each in a folder of its own, and joins them in one checkpoint."""
+    folder = Path(training_args.output_dir)
+    test: dict[str, float] = {}
+    for mechanism in model_args.mechanisms:
+        print(f"\nTraining the model of {mechanism.replace('_', ' ')}", flush=True)
+        of_mechanism = copy(training_args)
+        of_mechanism.output_dir = str(folder / mechanism)
+        own_args = replace(model_args, mechanisms=[mechanism])
+        test |= train_and_report(corpus, own_args, data_args, of_mechanism)
+    if training_args.process_index == 0:
+        if training_args.save_model:
+            folders = [folder / mechanism for mechanism in model_args.mechanisms]
+            join_models([EmpathyModel.from_pretrained(one) for one in folders]).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(folders[0]).save_pretrained(folder)
+            print(f"\nThe three in one checkpoint are in {folder}")
+        if test:
+            test["macro_f1"] = sum(test[f"{one}_macro_f1"] for one in model_args.mechanisms) / len(
+                model_args.mechanisms
+            )
+            arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
+            save_metrics(folder / "metrics.json", {"test": test}, arguments)
+            print(f"\n{metrics_table(test, model_args.mechanisms)}")
     return test
 
 
@@ -115,13 +169,14 @@ def build_model(
         level_weights = root_inverse_weights(train_features["empathy_labels"])
     limit = tokenizer.model_max_length
     if data_args.max_length > limit:
-        raise ValueError(f"max_length={data_args.max_length}: {model_args.encoder!r} reads at most {limit} tokens.")
+        raise InputError(f"max_length={data_args.max_length}: {model_args.encoder!r} reads at most {limit} tokens.")
     return EmpathyModel.from_encoder(
         resolve_encoder(model_args.encoder),
         model_args.mechanisms,
         share_responder_encoder=model_args.share_responder_encoder,
         freeze_seeker_encoder=model_args.freeze_seeker_encoder,
         encoder_kwargs={"revision": model_args.encoder_revision} if model_args.encoder_revision else None,
+        seeker_dropout=model_args.seeker_dropout,
         attend_to_padding=model_args.attend_to_padding,
         cross_attention_norm=model_args.cross_attention_norm,
         level_pooling=model_args.level_pooling,
@@ -129,6 +184,7 @@ def build_model(
         lambda_EI=model_args.lambda_EI,
         lambda_RE=model_args.lambda_RE,
         head_dropout=model_args.head_dropout,
+        level_dropout=model_args.level_dropout,
         max_post_length=data_args.max_length,
     )
 
@@ -151,21 +207,35 @@ def root_inverse_weights(empathy_labels: list[list[int]]) -> list[list[float]]:
 
 def _report(
     trainer: EmpathyTrainer,
-    test_features: datasets.Dataset,
+    test_features: datasets.Dataset | None,
     predictions: Any,
     splits: dict[str, dict[str, float]],
     arguments: dict[str, Any],
 ) -> None:
     config = trainer.model.config
     folder = Path(trainer.args.output_dir)
-    rows = held_out_predictions(test_features, predictions, config)
-    write_whole(folder / "test_predictions.parquet", rows.to_parquet)
     save_metrics(folder / "metrics.json", splits, arguments)
+    rows = None
+    if test_features is not None:
+        rows = held_out_predictions(test_features, predictions, config)
+        write_whole(folder / "test_predictions.parquet", rows.to_parquet)
+        print(
+            f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n"
+        )
+        print(metrics_table(splits["test"], config.mechanisms))
+        print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable_pairs(rows, config, sys.stdout.isatty())}")
     save_plots(folder, rows, config, trainer.state.log_history)
-    print(f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n")
-    print(metrics_table(splits["test"], config.mechanisms))
-    print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable_pairs(rows, config, sys.stdout.isatty())}")
+    if not trainer.args.save_model:
+        print(f"\nMetrics and plots are in {folder}; the model was not saved (--save_model saves it)")
+        return
     print(f"\nModel, metrics, predictions and plots are in {folder}")
+    asked = trainer.args.save_model_path
+    if asked is not None and Path(asked) != folder:
+        print(
+            f"  --save_model_path {asked}: no pickle is written. The folder holds the weights as safetensors, with "
+            f"the tokenizer and the code.\n  `empathy score` takes it under either name; for the original code: "
+            f"empathy convert --reverse --model {folder} --output_path {asked}"
+        )
 
 
 def _checkpoint(args: EmpathyTrainingArguments) -> str | None:

@@ -71,5 +71,5 @@ def test_help_names_our_arguments_and_their_defaults(capsys):
         parse_arguments(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert stopped.value.code == 0
-    for expected in ("--encoder", "--config FILE", "--unannotated {none,all}", "(default: roberta-base)"):
+    for expected in ("--encoder", "--config FILE", "--unannotated {none,all,original}", "(default: roberta-base)"):
         assert expected in text

@@ -1,0 +1,132 @@
+"""Annotated pairs of one mechanism from one file: published CSV columns, the original's prepared ones, or Parquet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .alignment_report import AlignmentReport
+from .configuration_empathy import LEVELS
+from .corpus import COLUMNS, AnnotatedPair, read_mechanism
+from .csv_records import check_columns, csv_header
+from .errors import InputError, shortened
+from .prepared import PREPARED_COLUMNS, read_prepared_csv
+
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+# How file names speak of a mechanism: "explorations-reddit.csv", "sample_input_model_ER.csv", "reddit_IP.pth".
+_NAMED = {
+    "emotional_reactions": ("emotional", "er"),
+    "interpretations": ("interpret", "ip"),
+    "explorations": ("explor", "ex"),
+}
+
+
+def annotation_features(with_token_labels: bool = False) -> dict[str, Any]:
+    """The columns that hold what was annotated for a mechanism."""
+    features: dict[str, Any] = {
+        "level": datasets.ClassLabel(names=list(LEVELS)),
+        "rationales": [
+            {"start": datasets.Value("int32"), "end": datasets.Value("int32"), "text": datasets.Value("string")}
+        ],
+    }
+    return features | ({"rationale_labels": [datasets.Value("int8")]} if with_token_labels else {})
+
+
+def rationales_in(text: str, spans: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Spans as a data set holds them, in the order of the text."""
+    return [{"start": start, "end": end, "text": text[start:end]} for start, end in sorted(spans)]
+
+
+TEXTS = ("sp_id", "rp_id", "seeker_post", "response_post")
+_FEATURES = datasets.Features({column: datasets.Value("string") for column in TEXTS} | annotation_features())
+
+
+def read_annotated(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> datasets.Dataset:
+    """Reads annotated pairs of one mechanism.
+
+    Args:
+        path: A CSV file in the published columns or in those of the original's prepared files, or a Parquet file of
+            `empathy prepare`. The columns decide.
+        tokenizer: The one that a prepared file was prepared with; not used for the others.
+        max_length: Tokens that a prepared file was prepared with, likewise.
+
+    Returns:
+        `sp_id`, `rp_id`, `seeker_post`, `response_post`, `level`, `rationales` (`start`, `end`, `text`) and, of a
+        prepared file, `prepared_labels`.
+
+    Raises:
+        InputError: Names file, row, column and value.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is not a file.")
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    header = csv_header(path)
+    if "rationale_labels" in header:
+        rows = list(read_prepared_csv(path, tokenizer, max_length))
+        if not rows:
+            raise InputError(f"{path.name} has no rows.")
+        return datasets.Dataset.from_list(rows)
+    if header and "rationales" not in header:
+        raise InputError(
+            f"{path.name} is no annotated file: expected the columns {', '.join(COLUMNS)}, or those of a prepared "
+            f"file, {', '.join(PREPARED_COLUMNS)}; the header has {', '.join(map(repr, header))}."
+        )
+    return datasets.Dataset.from_list([as_row(pair) for pair in read_pairs(path)], features=_FEATURES)
+
+
+def read_pairs(path: Path) -> list[AnnotatedPair]:
+    """Reads a CSV file in the published columns and says on standard error what could not be aligned."""
+    report = AlignmentReport()
+    pairs = read_mechanism(path, report)
+    print(report.summary(), file=sys.stderr)
+    return pairs
+
+
+def as_row(pair: AnnotatedPair) -> dict[str, Any]:
+    """An annotated pair as a row of a data set."""
+    rationales = rationales_in(pair.response_post, pair.spans)
+    return {name: getattr(pair, name) for name in TEXTS} | {"level": pair.level, "rationales": rationales}
+
+
+def mechanism_of(*names: str | None) -> str | None:
+    """The mechanism that file names speak of, or None where they speak of none or of several."""
+    words = [word for name in names if name for word in Path(name).stem.lower().replace("-", "_").split("_")]
+    found = [
+        mechanism
+        for mechanism, (stem, abbreviation) in _NAMED.items()
+        if any(word.startswith(stem) or word == abbreviation for word in words)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _read_parquet(path: Path) -> datasets.Dataset:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} can't be read as Parquet: {error}") from None
+    check_columns(table.column_names, list(_FEATURES), path.name)
+    rows = table.select(list(_FEATURES)).to_pylist()
+    if not rows:
+        raise InputError(f"{path.name} has no rows.")
+    for number, row in enumerate(rows, start=1):
+        place = f"{path.name}, row {number}"
+        for column in TEXTS:
+            if not isinstance(row[column], str) or not row[column].strip():
+                raise InputError(f"{place}, column {column!r}: expected text, got {shortened(row[column])}.")
+        if row["level"] not in range(len(LEVELS)):
+            raise InputError(f"{place}, column 'level': expected 0, 1 or 2, got {shortened(row['level'])}.")
+        for span in row["rationales"] or ():
+            if row["response_post"][span["start"] : span["end"]] != span["text"] or not span["text"]:
+                raise InputError(f"{place}, column 'rationales': {span} is not in the response.")
+    return datasets.Dataset.from_list(rows, features=_FEATURES)

@@ -1,0 +1,238 @@
+"""Between the original's `.pth` files and our checkpoints, without changing an output.
+
+A `.pth` is the pickled state dict of the original's `BiEncoderAttentionWithRationaleClassification`: two RoBERTa
+encoders with poolers that nothing reads, a cross-attention with one head that sees padding, a layer norm that takes no
+part in the forward pass, and two heads. It is read with `weights_only=True`, which runs no code.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+from transformers import AutoConfig
+
+from .configuration_empathy import EmpathyConfig
+from .errors import InputError, shortened
+from .modeling_empathy import EmpathyModel
+
+
+Weights = dict[str, torch.Tensor]
+
+# The original's names, and ours inside the head of a mechanism.
+_HEAD = {
+    "attn.q_linear": "attention.query",
+    "attn.k_linear": "attention.key",
+    "attn.v_linear": "attention.value",
+    "attn.out": "attention.output",
+    "empathy_classifier.dense": "level.dense",
+    "empathy_classifier.out_proj": "level.output",
+    "rationale_classifier": "rationale",
+}
+_SEEKER, _RESPONDER = "seeker_encoder.roberta", "responder_encoder.roberta"
+# In the file, and read by nothing.
+_NORM = ("norm.alpha", "norm.bias")
+_POOLERS = tuple(f"{encoder}.pooler.dense" for encoder in (_SEEKER, _RESPONDER))
+# Counters that later versions of transformers stored with the weights.
+_COUNTER = re.compile(rf"(?:{_SEEKER}|{_RESPONDER})\.embeddings\.(?:position_ids|token_type_ids)")
+_LAYER = re.compile(rf"{re.escape(_SEEKER)}\.encoder\.layer\.(\d+)\.")
+
+
+def model_from_pth(
+    path: Path,
+    mechanism: str,
+    *,
+    num_attention_heads: int = 12,
+    pad_token_id: int = 1,
+    layer_norm_eps: float = 1e-5,
+    max_length: int = 64,
+    lambda_EI: float = 0.5,
+    lambda_RE: float = 0.5,
+) -> EmpathyModel:
+    """Reads an original checkpoint of one mechanism; sizes are read from its tensors.
+
+    Args:
+        path: The `.pth`.
+        mechanism: What it was trained for, which the file does not say.
+        num_attention_heads: Of the encoders, which the tensors do not show; roberta-base's when left out.
+        pad_token_id: Of the vocabulary, likewise.
+        layer_norm_eps: Of the encoders, likewise.
+        max_length: Tokens that posts were padded to in training. Outputs depend on it.
+        lambda_EI: Weight of the identification loss.
+        lambda_RE: Weight of the rationale loss.
+
+    Raises:
+        InputError: If the file is no such state dict; lists the missing, unknown and wrongly shaped tensors.
+    """
+    weights = read_state_dict(path)
+    encoder_config = _encoder_config(weights, path, num_attention_heads, pad_token_id, layer_norm_eps)
+    config = EmpathyConfig(
+        encoder_config=encoder_config,
+        mechanisms=[mechanism],
+        share_responder_encoder=False,
+        seeker_dropout=True,
+        attend_to_padding=True,
+        cross_attention_norm=False,
+        level_pooling="first_token",
+        lambda_EI=lambda_EI,
+        lambda_RE=lambda_RE,
+        max_post_length=max_length,
+    )
+    reach = encoder_config.max_position_embeddings - pad_token_id - 1
+    if max_length > reach:
+        raise InputError(f"{path}: max_len {max_length} is more than the {reach} positions of its encoders.")
+    model = EmpathyModel(config).eval()
+    expected = model.state_dict()
+    names = dict(_renamed(expected, mechanism))
+    _check_tensors(weights, {original: expected[own].shape for original, own in names.items()}, config, path)
+    model.load_state_dict({own: weights[original] for original, own in names.items()})
+    return model
+
+
+def model_to_state_dict(model: EmpathyModel, mechanism: str) -> Weights:
+    """The state dict of one mechanism as the original's class loads it.
+
+    What the original stores and never reads is filled in: zeros for the poolers, ones and zeros for the layer norm.
+
+    Raises:
+        InputError: If the original's class can't hold the model or would compute something else with it.
+    """
+    config = model.config
+    unlike = {
+        "encoder": (config.encoder_config.model_type, "roberta"),
+        "attend_to_padding": (config.attend_to_padding, True),
+        "cross_attention_norm": (config.cross_attention_norm, False),
+        "level_pooling": (config.level_pooling, "first_token"),
+    }
+    wrong = [f"{name} is {found!r}, not {wanted!r}" for name, (found, wanted) in unlike.items() if found != wanted]
+    if mechanism not in config.mechanisms:
+        wrong.append(f"the mechanism {mechanism} is not among {', '.join(config.mechanisms)}")
+    if wrong:
+        raise InputError(f"The original code can't compute what this model computes: {'; '.join(wrong)}.")
+    own = model.state_dict()
+    weights = {original: own[name].clone() for original, name in _renamed(own, mechanism, config)}
+    size = config.hidden_size
+    for pooler in _POOLERS:
+        weights[f"{pooler}.weight"] = torch.zeros(size, size)
+        weights[f"{pooler}.bias"] = torch.zeros(size)
+    weights |= {"norm.alpha": torch.ones(size), "norm.bias": torch.zeros(size)}
+    return weights
+
+
+def read_state_dict(path: Path) -> Weights:
+    """Reads a pickled state dict without running anything that may be in it.
+
+    Raises:
+        InputError: If the file can't be read, is damaged, or holds anything but named tensors.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except pickle.UnpicklingError as error:
+        what = str(error).split("WeightsUnpickler error: ")[-1].splitlines()[0]
+        raise InputError(
+            f"{path} is refused: it is damaged, or holds code or objects besides tensors ({what}). Nothing in it was "
+            "run. Save `model.state_dict()` alone."
+        ) from None
+    except (RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} can't be read as a PyTorch file: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, Mapping) or not content:
+        raise InputError(f"{path} holds {_what(content)}, not a state dict of named tensors.")
+    others = [name for name, value in content.items() if not isinstance(value, torch.Tensor)]
+    if others:
+        raise InputError(
+            f"{path} is not a state dict of named tensors: {', '.join(shortened(name) for name in others[:8])} "
+            f"{'is' if len(others) == 1 else 'are'} none."
+        )
+    return dict(content)
+
+
+def _renamed(own: Weights, mechanism: str, config: EmpathyConfig | None = None) -> Iterator[tuple[str, str]]:
+    """Each of the original's names with ours."""
+    shared = config is None or config.share_responder_encoder
+    responder = f"responder_encoders.{0 if shared or config is None else config.mechanisms.index(mechanism)}."
+    for name in own:
+        if name.startswith("seeker_encoder."):
+            yield f"{_SEEKER}.{name.removeprefix('seeker_encoder.')}", name
+        elif name.startswith(responder):
+            yield f"{_RESPONDER}.{name.removeprefix(responder)}", name
+    for original, part in _HEAD.items():
+        for kind in ("weight", "bias"):
+            yield f"{original}.{kind}", f"mechanism_heads.{mechanism}.{part}.{kind}"
+
+
+def _encoder_config(
+    weights: Weights, path: Path, num_attention_heads: int, pad_token_id: int, layer_norm_eps: float
+) -> Any:
+    sizes = {}
+    for name, key in (
+        ("vocab_size", "embeddings.word_embeddings.weight"),
+        ("max_position_embeddings", "embeddings.position_embeddings.weight"),
+        ("type_vocab_size", "embeddings.token_type_embeddings.weight"),
+        ("intermediate_size", "encoder.layer.0.intermediate.dense.weight"),
+    ):
+        tensor = weights.get(f"{_SEEKER}.{key}")
+        if tensor is None or tensor.dim() != 2:
+            has = ", ".join(list(weights)[:4])
+            raise InputError(
+                f"{path} is not a checkpoint of the original's bi-encoder: {_SEEKER}.{key} is missing or no matrix. "
+                f"It holds {len(weights)} tensors: {has}{', …' if len(weights) > 4 else ''}."
+            )
+        sizes[name] = len(tensor)
+    hidden_size = weights[f"{_SEEKER}.embeddings.word_embeddings.weight"].shape[1]
+    if num_attention_heads < 1 or hidden_size % num_attention_heads:
+        raise InputError(
+            f"{path}: the hidden size {hidden_size} can't be shared by {num_attention_heads} attention heads; "
+            "say how many there are with --num_attention_heads."
+        )
+    if not 0 <= pad_token_id < sizes["vocab_size"]:
+        raise InputError(f"{path}: the padding id {pad_token_id} is not in the vocabulary of {sizes['vocab_size']}.")
+    layers = {int(layer[1]) for name in weights if (layer := _LAYER.match(name))}
+    return AutoConfig.for_model(
+        "roberta",
+        **sizes,
+        hidden_size=hidden_size,
+        num_hidden_layers=max(layers) + 1,
+        num_attention_heads=num_attention_heads,
+        pad_token_id=pad_token_id,
+        layer_norm_eps=layer_norm_eps,
+    )
+
+
+def _check_tensors(weights: Weights, shapes: dict[str, torch.Size], config: EmpathyConfig, path: Path) -> None:
+    size = config.hidden_size
+    unread = {name: torch.Size([size]) for name in _NORM}
+    for pooler in _POOLERS:
+        unread |= {f"{pooler}.weight": torch.Size([size, size]), f"{pooler}.bias": torch.Size([size])}
+    known = shapes | unread
+    found = {name: tensor for name, tensor in weights.items() if not _COUNTER.fullmatch(name)}
+    problems = [
+        ("lacks", [name for name in known if name not in found]),
+        ("has unknown", [name for name in found if name not in known]),
+        (
+            "has in another shape or type",
+            [
+                f"{name} {tuple(tensor.shape)} {tensor.dtype}, expected {tuple(known[name])}"
+                for name, tensor in found.items()
+                if name in known and (tensor.shape != known[name] or not tensor.is_floating_point())
+            ],
+        ),
+    ]
+    said = [f"  {what} {len(names)}:\n" + _listed(names) for what, names in problems if names]
+    if said:
+        raise InputError(f"{path} is not a checkpoint of the original's bi-encoder. It\n" + "\n".join(said))
+
+
+def _listed(names: Sequence[str], longest: int = 20) -> str:
+    lines = [f"    {name}" for name in names[:longest]]
+    return "\n".join(lines + ([f"    and {len(names) - longest} more"] if len(names) > longest else []))
+
+
+def _what(content: Any) -> str:
+    return "nothing" if isinstance(content, Mapping) else f"a {type(content).__name__}"

@@ -1,0 +1,106 @@
+"""The original's training arguments, with the meaning they have there.
+
+Most are other names of arguments of ours. `--train_path` brings the original's way of running with it: its recipe
+unless another is named, training on the whole file, evaluation only where `--do_validation` and `--do_test` ask for
+it, a model only where `--save_model` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers.hf_argparser import string_to_bool
+
+from .annotated_files import mechanism_of
+from .configuration_empathy import MECHANISMS
+
+
+# The original's name -> ours, the type, and its default there.
+_RENAMED: dict[str, tuple[tuple[str, ...], Callable[[str], Any], Any]] = {
+    "lr": (("learning_rate", "head_learning_rate"), float, 2e-5),
+    "dropout": (("head_dropout",), float, 0.1),
+    "max_len": (("max_length",), int, 64),
+    "batch_size": (("per_device_train_batch_size", "per_device_eval_batch_size"), int, 32),
+    "epochs": (("num_train_epochs",), float, 4),
+    "seed_val": (("seed",), int, 12),
+    "do_validation": (("do_eval",), string_to_bool, False),
+    "do_test": (("do_predict",), string_to_bool, False),
+}
+
+
+class _SetAll(argparse.Action):
+    """Stores a value under the names of ours that it stands for."""
+
+    def __init__(self, *args: Any, targets: Sequence[str], **kwargs: Any) -> None:
+        self.targets = targets
+        super().__init__(*args, **kwargs)
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        for target in self.targets:
+            setattr(namespace, target, values)
+
+
+def add_original_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the original's names for arguments of ours."""
+    group = parser.add_argument_group(
+        "names of the original",
+        "For users of the original scripts. Their defaults hold with --recipe original, which --train_path implies.",
+    )
+    for name, (targets, kind, default) in _RENAMED.items():
+        flag: dict[str, Any] = {"nargs": "?", "const": True} if kind is string_to_bool else {}
+        group.add_argument(
+            f"--{name}",
+            action=_SetAll,
+            targets=targets,
+            type=kind,
+            default=argparse.SUPPRESS,
+            metavar=name.upper(),
+            help=f"Sets {' and '.join(f'--{target}' for target in targets)}. The original's default: {default}.",
+            **flag,
+        )
+
+
+def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) -> list[str]:
+    """What `--train_path` and `--save_model_path` imply, as options that whatever was said outright wins over.
+
+    Args:
+        given: What the command line and its files say, defaults included.
+        is_given: Whether they say anything of an argument.
+
+    Raises:
+        ValueError: If something is missing that can't be guessed; the message says what to add.
+    """
+    options = []
+    if given.save_model_path and not is_given("output_dir"):
+        options += ["--output_dir", str(checkpoint_folder(given.save_model_path))]
+    if given.train_path is None:
+        for name in ("dev_path", "test_path"):
+            if getattr(given, name) is not None:
+                raise ValueError(f"--{name} needs --train_path: the three name files of one mechanism.")
+        return options
+    for flag, name in (("do_eval", "dev_path"), ("do_predict", "test_path")):
+        if getattr(given, flag) and getattr(given, name) is None:
+            called = "--do_validation" if flag == "do_eval" else "--do_test"
+            raise ValueError(f"{called} needs --{name}: the file to evaluate on.")
+    if not is_given("save_model"):
+        options += ["--save_model", "false"]
+    if not given.do_eval:
+        options += ["--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false"]
+    if not is_given("mechanisms"):
+        mechanism = mechanism_of(given.train_path) or mechanism_of(given.save_model_path)
+        if mechanism is None:
+            raise ValueError(
+                f"--train_path {given.train_path}: the file's name does not say which mechanism it is about; add "
+                f"--mechanisms with one of {', '.join(MECHANISMS)}."
+            )
+        options += ["--mechanisms", mechanism]
+    return options
+
+
+def checkpoint_folder(path: str | Path) -> Path:
+    """The folder of a checkpoint that the original's users name as a `.pth`: that name without its ending."""
+    path = Path(path)
+    return path.with_suffix("") if path.suffix in (".pth", ".pt", ".bin") else path
