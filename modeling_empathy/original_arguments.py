@@ -18,6 +18,7 @@ from .annotated_files import mechanism_of
 from .configuration_empathy import MECHANISMS
 
 
+PICKLES = (".pth", ".pt", ".bin")
 # The original's name -> ours, the type, and its default there.
 _RENAMED: dict[str, tuple[tuple[str, ...], Callable[[str], Any], Any]] = {
     "lr": (("learning_rate", "head_learning_rate"), float, 2e-5),
@@ -103,4 +104,4 @@ def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) 
 def checkpoint_folder(path: str | Path) -> Path:
     """The folder of a checkpoint that the original's users name as a `.pth`: that name without its ending."""
     path = Path(path)
-    return path.with_suffix("") if path.suffix in (".pth", ".pt", ".bin") else path
+    return path.with_suffix("") if path.suffix in PICKLES else path

@@ -32,6 +32,7 @@ class EncodedPair:
     response_offsets: list[tuple[int, int]]
     response_special_tokens_mask: list[int]
     truncated: dict[str, bool]
+    max_length: int = 0
 
 
 class EmpathyPipeline(Pipeline):
@@ -50,6 +51,9 @@ class EmpathyPipeline(Pipeline):
         max_length: Tokens of a post, special tokens included; what the model was trained with when left out.
         threshold: Probability from which a token belongs to a rationale; the model's own for each mechanism when
             left out.
+        token_mask: Whether each mechanism's result has a `token_mask` too: 0 or 1 for each token up to `max_length`,
+            1 in a rationale whatever the level. Special and padding tokens are 0, but for a model that attends to
+            padding, which says something of them as well.
 
     Example:
         ```python
@@ -63,7 +67,9 @@ class EmpathyPipeline(Pipeline):
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str], **kwargs: Any) -> EmpathyPipeline:
         """Loads model and tokenizer from a folder or the Hub; `kwargs` go to the pipeline (`device`, `batch_size`)."""
-        return cls(model=EmpathyModel.from_pretrained(model), tokenizer=AutoTokenizer.from_pretrained(model), **kwargs)
+        loaded = EmpathyModel.from_pretrained(model)
+        # With its configuration, or AutoTokenizer would ask on standard input whether to run the checkpoint's code.
+        return cls(model=loaded, tokenizer=AutoTokenizer.from_pretrained(model, config=loaded.config), **kwargs)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Scores one pair, a list, a generator or a data set of pairs; see the class."""
@@ -83,13 +89,17 @@ class EmpathyPipeline(Pipeline):
             yield from super().__call__(batch, batch_size=batch_size, **kwargs)
 
     def _sanitize_parameters(
-        self, max_length: int | None = None, threshold: float | None = None, **kwargs: Any
+        self,
+        max_length: int | None = None,
+        threshold: float | None = None,
+        token_mask: bool = False,
+        **kwargs: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         if kwargs:
             raise ValueError(f"Unknown option of the empathy pipeline: {', '.join(kwargs)}.")
         preprocess = {} if max_length is None else {"max_length": max_length}
-        postprocess = {} if threshold is None else {"threshold": threshold}
-        return preprocess, {}, postprocess
+        postprocess: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+        return preprocess, {}, postprocess | ({"token_mask": True} if token_mask else {})
 
     def preprocess(self, input_: Any, max_length: int | None = None) -> dict[str, Any]:
         seeker_post, response_post = _posts(input_)
@@ -110,19 +120,25 @@ class EmpathyPipeline(Pipeline):
             "rationale_probabilities": output.rationale_logits.float().softmax(-1)[..., 1],
         }
 
-    def postprocess(self, model_outputs: dict[str, Any], threshold: float | None = None) -> dict[str, Any]:
+    def postprocess(
+        self, model_outputs: dict[str, Any], threshold: float | None = None, token_mask: bool = False
+    ) -> dict[str, Any]:
         pair = model_outputs["pair"]
         pair = pair[0] if isinstance(pair, list) else pair
         config = self.model.config
         result: dict[str, Any] = {}
         for index, mechanism in enumerate(config.mechanisms):
+            probabilities = model_outputs["rationale_probabilities"][0, index]
+            reached = config.rationale_thresholds[index] if threshold is None else threshold
             result[mechanism] = describe_mechanism(
-                pair,
-                model_outputs["level_probabilities"][0, index],
-                model_outputs["rationale_probabilities"][0, index],
-                config.rationale_thresholds[index] if threshold is None else threshold,
-                config.id2label,
+                pair, model_outputs["level_probabilities"][0, index], probabilities, reached, config.id2label
             )
+            if token_mask:
+                mask = (probabilities >= reached).int().tolist()
+                if not config.attend_to_padding:
+                    special = pair.response_special_tokens_mask
+                    mask = [int(one and not other) for one, other in zip(mask, special, strict=False)]
+                result[mechanism]["token_mask"] = mask + [0] * (pair.max_length - len(mask))
         result["truncated"] = pair.truncated
         return result
 
@@ -150,6 +166,7 @@ def encode_pair(
         response_offsets=response["offset_mapping"],
         response_special_tokens_mask=response.encodings[0].special_tokens_mask,
         truncated=truncated,
+        max_length=max_length,
     )
 
 

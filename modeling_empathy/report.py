@@ -112,24 +112,27 @@ def held_out_predictions(
 def save_plots(
     folder: Path, predictions: datasets.Dataset | None, config: EmpathyConfig, log: list[dict[str, Any]]
 ) -> None:
-    """Writes a confusion matrix for each mechanism and the loss curve as PNG; without matplotlib, says so."""
+    """Writes a confusion matrix for each mechanism and the loss curve as PNG; without matplotlib, says so.
+
+    Without predictions there is the loss curve alone.
+    """
     try:
         import matplotlib
     except ImportError:
         logger.warning("Plots need matplotlib: pip install 'modeling-empathy[plots]'.")
         return
     matplotlib.use("Agg")
+    write_whole(folder / "loss_curve.png", partial(_loss_figure(log).savefig, dpi=150))
+    if predictions is None:
+        return
     levels = [config.id2label[index] for index in range(config.num_labels)]
     for mechanism in config.mechanisms:
-        if predictions is None:
-            break
         counts = np.zeros((len(levels), len(levels)), dtype=int)
         for row in predictions[mechanism]:
             if row["annotated_level"] >= 0:
                 counts[row["annotated_level"], row["level"]] += 1
         figure = _confusion_figure(counts, levels, mechanism.replace("_", " "))
         write_whole(folder / f"confusion_{mechanism}.png", partial(figure.savefig, dpi=150))
-    write_whole(folder / "loss_curve.png", partial(_loss_figure(log).savefig, dpi=150))
 
 
 def _confusion_figure(counts: np.ndarray, levels: list[str], title: str) -> Any:

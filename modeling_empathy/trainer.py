@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +90,35 @@ class EmpathyMetrics:
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         """Returns `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1."""
-        empathy_logits, probabilities = prediction.predictions
-        empathy_labels, labels = prediction.label_ids
-        metrics: dict[str, float] = {}
-        for index, mechanism in enumerate(self.config.mechanisms):
-            levels = np.asarray(empathy_logits)[:, index].argmax(-1)
-            of_mechanism = identification_metrics(levels, empathy_labels[:, index])
-            of_mechanism |= rationale_metrics(
-                probabilities[:, :, index], labels[:, :, index], threshold=self.config.rationale_thresholds[index]
-            )
-            metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
-        macro_f1 = [metrics[f"{mechanism}_macro_f1"] for mechanism in self.config.mechanisms]
-        metrics["macro_f1"] = sum(macro_f1) / len(macro_f1)
-        return metrics
+        thresholds = dict(zip(self.config.mechanisms, self.config.rationale_thresholds, strict=True))
+        return metrics_by_mechanism(thresholds, prediction.predictions, prediction.label_ids)
+
+
+def metrics_by_mechanism(
+    thresholds: Mapping[str, float],
+    predictions: tuple[np.ndarray, np.ndarray],
+    labels: tuple[np.ndarray, np.ndarray],
+) -> dict[str, float]:
+    """Computes every metric of every mechanism.
+
+    Args:
+        thresholds: Mechanism to the probability from which a token belongs to the rationale, in the order of the rest.
+        predictions: Level logits `(pair, mechanism, level)`, rationale probabilities `(pair, token, mechanism)`.
+        labels: Levels `(pair, mechanism)` and rationale labels `(pair, token, mechanism)`.
+
+    Returns:
+        `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1.
+    """
+    metrics: dict[str, float] = {}
+    for index, (mechanism, threshold) in enumerate(thresholds.items()):
+        of_mechanism = identification_metrics(
+            np.asarray(predictions[0])[:, index].argmax(-1), np.asarray(labels[0])[:, index]
+        )
+        of_mechanism |= rationale_metrics(predictions[1][:, :, index], labels[1][:, :, index], threshold=threshold)
+        metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
+    macro_f1 = [metrics[f"{mechanism}_macro_f1"] for mechanism in thresholds]
+    metrics["macro_f1"] = sum(macro_f1) / len(macro_f1)
+    return metrics
 
 
 def tuned_rationale_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> list[float]:

@@ -144,8 +144,9 @@ def _train_separately(
     if training_args.process_index == 0:
         if training_args.save_model:
             folders = [folder / mechanism for mechanism in model_args.mechanisms]
-            join_models([EmpathyModel.from_pretrained(one) for one in folders]).save_pretrained(folder)
-            AutoTokenizer.from_pretrained(folders[0]).save_pretrained(folder)
+            joined = join_models([EmpathyModel.from_pretrained(one) for one in folders])
+            joined.save_pretrained(folder)
+            AutoTokenizer.from_pretrained(folders[0], config=joined.config).save_pretrained(folder)
             print(f"\nThe three in one checkpoint are in {folder}")
         if test:
             test["macro_f1"] = sum(test[f"{one}_macro_f1"] for one in model_args.mechanisms) / len(

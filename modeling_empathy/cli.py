@@ -1,0 +1,305 @@
+"""The `empathy` command: prepare, convert, score, evaluate. Options are named as the original's, with underscores."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from .configuration_empathy import ABBREVIATIONS, MECHANISMS
+from .errors import InputError
+
+
+# What computes is imported by the command that needs it, so that `--help` does not wait for torch.
+
+app = typer.Typer(
+    name="empathy",
+    help="Measures how empathy is communicated in text: the levels of three mechanisms, and the words that show them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+def _told(command: Callable[..., None]) -> Callable[..., None]:
+    """Turns what a user can mend into one message and exit code 2, instead of a stack."""
+
+    @functools.wraps(command)
+    def told(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (InputError, OSError) as error:
+            print(f"empathy {command.__name__}: error: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print(f"\nempathy {command.__name__}: interrupted; nothing was written", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return told
+
+
+Mechanism = Literal["emotional_reactions", "interpretations", "explorations"]
+ModelPath = Annotated[
+    str | None,
+    typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub."),
+]
+
+
+def _mechanism_option(code: str, what: str) -> Any:
+    return typer.Option(f"--{code}_model_path", metavar="PATH", help=f"{what} of {_spelled(code)}.")
+
+
+def _spelled(code: str) -> str:
+    return next(one for one, short in ABBREVIATIONS.items() if short == code).replace("_", " ")
+
+
+@app.command()
+@_told
+def prepare(
+    input_path: Annotated[
+        Path, typer.Option("--input_path", metavar="CSV", help="Annotated pairs of one mechanism, published columns.")
+    ],
+    output_path: Annotated[
+        Path, typer.Option("--output_path", metavar="FILE", help="What is written: a .csv or a .parquet file.")
+    ],
+    encoder: Annotated[
+        str, typer.Option("--encoder", help="Whose tokens are labelled: a name, a folder, or 'embedded'.")
+    ] = "roberta-base",
+    max_len: Annotated[int, typer.Option("--max_len", min=3, help="Tokens of a response; the rest is cut.")] = 64,
+) -> None:
+    """Turn rationales into token labels (the original's process_data.py, with correct labels).
+
+    A .csv gets the original's columns and labelling: tokens of the lower-cased response, padded to --max_len, an
+    unannotated response all rationale. A .parquet keeps the character spans, with a label for each token of the
+    response as it is and -100 where nothing is known.
+
+        empathy prepare --input_path explorations-reddit.csv --output_path explorations.csv
+    """
+    from .preparation import prepare_file
+
+    print(prepare_file(input_path, output_path, encoder, max_len))
+
+
+@app.command()
+@_told
+def convert(
+    output_path: Annotated[
+        Path, typer.Option("--output_path", metavar="PATH", help="The checkpoint's folder; with --reverse a .pth.")
+    ],
+    ER_model_path: Annotated[Path | None, _mechanism_option("ER", "The original's .pth")] = None,
+    IP_model_path: Annotated[Path | None, _mechanism_option("IP", "The original's .pth")] = None,
+    EX_model_path: Annotated[Path | None, _mechanism_option("EX", "The original's .pth")] = None,
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Write a .pth that the original loads, for each mechanism of --model.")
+    ] = False,
+    model: ModelPath = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer",
+            help="Saved beside the model, lower-casing as the original's: a name, a folder, or 'none' "
+            "(default: roberta-base, for a vocabulary of its size).",
+        ),
+    ] = None,
+    num_attention_heads: Annotated[int, typer.Option("--num_attention_heads", help="Of the encoders.")] = 12,
+    pad_token_id: Annotated[int, typer.Option("--pad_token_id", help="Padding id of the vocabulary.")] = 1,
+    layer_norm_eps: Annotated[float, typer.Option("--layer_norm_eps", help="Of the encoders.")] = 1e-5,
+    max_len: Annotated[int, typer.Option("--max_len", help="Tokens that posts were padded to in training.")] = 64,
+    lambda_EI: Annotated[float, typer.Option("--lambda_EI", help="Weight of the identification loss.")] = 0.5,
+    lambda_RE: Annotated[float, typer.Option("--lambda_RE", help="Weight of the rationale loss.")] = 0.5,
+) -> None:
+    """Turn .pth files of the original into a checkpoint, or with --reverse back.
+
+    One file gives a model of one mechanism; two or three give one model of all of them that shares the seeker encoder,
+    which must be equal in all of them. Sizes are read from the tensors. Nothing in a file is run.
+
+        empathy convert --ER_model_path reddit_ER.pth --IP_model_path reddit_IP.pth --EX_model_path reddit_EX.pth
+        --output_path converted
+
+        empathy convert --reverse --model converted --output_path reddit.pth
+    """
+    from . import checkpoints
+
+    paths = dict(zip(MECHANISMS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
+    given = {mechanism: path for mechanism, path in paths.items() if path is not None}
+    if reverse:
+        if model is None or given:
+            raise InputError("--reverse takes the checkpoint from --model, and no --{ER,IP,EX}_model_path.")
+        print(checkpoints.convert_back(model, output_path))
+        return
+    if not given or model is not None:
+        raise InputError("name at least one .pth with --ER_model_path, --IP_model_path or --EX_model_path.")
+    options = {
+        "num_attention_heads": num_attention_heads,
+        "pad_token_id": pad_token_id,
+        "layer_norm_eps": layer_norm_eps,
+        "max_length": max_len,
+        "lambda_EI": lambda_EI,
+        "lambda_RE": lambda_RE,
+    }
+    print(checkpoints.convert_files(given, output_path, tokenizer, **options))
+
+
+@app.command()
+@_told
+def score(
+    input_path: Annotated[
+        Path,
+        typer.Option("--input_path", metavar="FILE", help="Pairs: .csv, .jsonl or .parquet; '-' for standard input."),
+    ],
+    output_path: Annotated[
+        Path, typer.Option("--output_path", metavar="FILE", help="Scores: .csv, .jsonl or .parquet.")
+    ],
+    model: ModelPath = None,
+    ER_model_path: Annotated[str | None, _mechanism_option("ER", "Instead of --model: the model")] = None,
+    IP_model_path: Annotated[str | None, _mechanism_option("IP", "Instead of --model: the model")] = None,
+    EX_model_path: Annotated[str | None, _mechanism_option("EX", "Instead of --model: the model")] = None,
+    rationale_format: Annotated[
+        Literal["spans", "mask"],
+        typer.Option(
+            "--rationale_format", help="Spans with offsets and scores, or as the original 0 and 1 for each token."
+        ),
+    ] = "spans",
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option("--on_error", help="Stop at a bad row, or list it in OUTPUT.errors.jsonl and go on."),
+    ] = "stop",
+    input_format: Annotated[
+        Literal["csv", "jsonl", "parquet"] | None,
+        typer.Option("--input_format", help="Of the input (default: by its ending; csv for standard input)."),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option("--tokenizer", help="For a .pth of the original (default: the checkpoint's, or roberta-base)."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Pairs scored at once.")] = 32,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Where it is computed (cpu, cuda:0) (default: a GPU if there is).")
+    ] = None,
+) -> None:
+    """Score pairs (the original's test.py).
+
+    The input has the columns id (or sp_id and rp_id), seeker_post and response_post. The output has them too, and for
+    each mechanism {ER,IP,EX}_label, the level 0, 1 or 2, and {ER,IP,EX}_rationale, the words that show it. It appears
+    whole or not at all, and memory does not grow with it.
+
+        empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
+    """
+    from .checkpoints import load_pipelines
+    from .pair_files import STDIN
+    from .scoring import score_file
+
+    paths = dict(zip(MECHANISMS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
+    given = {mechanism: path for mechanism, path in paths.items() if path is not None}
+    if (model is None) == (not given):
+        raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path.")
+    summary = score_file(
+        lambda: load_pipelines(model, given, tokenizer, device),
+        input_path,
+        output_path,
+        input_format=input_format or ("csv" if input_path == STDIN else None),
+        rationale_format=rationale_format,
+        skip_errors=on_error == "skip",
+        batch_size=batch_size,
+    )
+    print(f"{summary.pairs} pairs scored: {output_path}")
+    if summary.truncated:
+        print(f"  {summary.truncated} of them have a post longer than the model reads, scored without its end")
+    if summary.skipped:
+        print(f"  {summary.skipped} rows could not be used and were left out: {summary.errors_path}")
+
+
+@app.command()
+@_told
+def evaluate(
+    model: Annotated[
+        str, typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
+    ],
+    input_path: Annotated[
+        Path | None,
+        typer.Option("--input_path", metavar="FILE", help="Annotated pairs of one mechanism, raw or prepared."),
+    ] = None,
+    mechanism: Annotated[
+        Mechanism | None,
+        typer.Option("--mechanism", help="What --input_path is annotated for (default: as its name says)."),
+    ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test"],
+        typer.Option("--split", help="Without --input_path: the split of the corpus."),
+    ] = "test",
+    data_dir: Annotated[
+        str | None,
+        typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
+    ] = None,
+    source: Annotated[
+        Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
+    ] = "auto",
+    salt: Annotated[str, typer.Option("--salt", help="Of the split rule, as in training.")] = "",
+    definition: Annotated[
+        Literal["corrected", "original", "both"],
+        typer.Option("--definition", help="Of the metrics: ERASER's, or the original's to compare with the paper."),
+    ] = "corrected",
+    batch_size: Annotated[
+        int, typer.Option("--batch_size", min=1, help="Pairs scored at once; part of the original's definition.")
+    ] = 32,
+    output_path: Annotated[
+        Path | None, typer.Option("--output_path", metavar="JSON", help="Where every metric is written.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Where it is computed (cpu, cuda:0) (default: a GPU if there is).")
+    ] = None,
+) -> None:
+    """Measure a checkpoint on annotated pairs.
+
+    empathy evaluate --model output/corpus --data_dir path/to/csvs --definition both
+
+    empathy evaluate --model output/EX --input_path explorations-reddit.csv
+    """
+    from .annotated_files import mechanism_of, read_annotated
+    from .checkpoints import load_checkpoint, resolve_device
+    from .evaluation import DEFINITIONS, evaluate_checkpoint, evaluation_table
+    from .report import save_metrics
+
+    loaded, tokenizer = load_checkpoint(model)
+    mechanisms = list(loaded.config.mechanisms)
+    if input_path is None:
+        from dataset_scripts.epitome import load_epitome
+
+        rows = load_epitome("all", source=source, data_dir=data_dir, salt=salt)[split]
+        if not len(rows):
+            raise InputError(f"The split {split} has no pairs.")
+    else:
+        found = mechanism or mechanism_of(str(input_path)) or (mechanisms[0] if len(mechanisms) == 1 else None)
+        if found not in mechanisms:
+            what = f"is annotated for {found}" if found else "does not say in its name what it is annotated for"
+            scored = ", ".join(mechanisms)
+            raise InputError(
+                f"{input_path} {what}, and the model scores {scored}: name one of these with --mechanism."
+            )
+        mechanisms = [found]
+        rows = read_annotated(input_path, tokenizer, loaded.config.max_post_length)
+    definitions = DEFINITIONS if definition == "both" else (definition,)
+    results = evaluate_checkpoint(
+        loaded.to(resolve_device(device)),
+        tokenizer,
+        rows,
+        mechanisms,
+        definitions=definitions,
+        batch_size=batch_size,
+    )
+    print(f"{len(rows)} pairs\n\n{evaluation_table(results, mechanisms)}")
+    if output_path is not None:
+        data = (
+            str(input_path) if input_path else {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
+        )
+        save_metrics(output_path, results, {"model": model, "data": data, "batch_size": batch_size})
+        print(f"\nEvery metric is in {output_path}")

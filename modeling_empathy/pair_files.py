@@ -1,0 +1,235 @@
+"""Pairs to be scored, read from CSV, JSON lines or Parquet one after the other; scores written as any of these."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .configuration_empathy import ABBREVIATIONS
+from .csv_records import csv_rows
+from .errors import InputError, RowError, raise_error, shortened
+
+
+FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+STDIN = Path("-")
+# A file without `id` may have these: the original's ids are the two with an underscore between them.
+_ID_PARTS = ("sp_id", "rp_id")
+_POSTS = ("seeker_post", "response_post")
+
+
+class InputPair(NamedTuple):
+    """A pair to be scored.
+
+    Attributes:
+        id: What it is called in the output.
+        seeker_post: What the seeker wrote.
+        response_post: What was answered.
+    """
+
+    id: str
+    seeker_post: str
+    response_post: str
+
+
+def format_of(path: Path, given: str | None = None) -> str:
+    """The format of a file: the one that was given, or the one its ending names.
+
+    Raises:
+        InputError: If there is neither.
+    """
+    found = given or FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise InputError(f"{path}: the ending {path.suffix!r} names no format; use one of {', '.join(FORMATS)}.")
+    return found
+
+
+def read_pairs(
+    path: Path, file_format: str, on_error: Callable[[RowError], None] = raise_error
+) -> Iterator[InputPair]:
+    """Reads pairs, holding one row (of Parquet, a batch of rows) at a time.
+
+    Args:
+        path: A file with `id` (or `sp_id` and `rp_id`), `seeker_post` and `response_post`, further columns aside; `-`
+            for standard input.
+        file_format: `"csv"`, `"jsonl"` or `"parquet"`.
+        on_error: Called with each row that can't be used; if it returns, the row is left out.
+
+    Raises:
+        InputError: If the file can't be read, or lacks a column.
+        RowError: From `on_error`; names file, row or line, column and value.
+    """
+    name = "standard input" if path == STDIN else path.name
+    if path != STDIN and not path.is_file():
+        raise InputError(f"{path} is not a file.")
+    with ExitStack() as stack:
+        if file_format == "parquet":
+            if path == STDIN:
+                raise InputError("Parquet can't be read from standard input: it is read from its end. Name a file.")
+            rows = _parquet_rows(path)
+        else:
+            lines = _text(path, stack)
+            rows = _csv_rows(lines, name, on_error) if file_format == "csv" else _json_rows(lines, name, on_error)
+        for place, line, values in rows:
+            try:
+                yield _checked_pair(place, line, values)
+            except RowError as error:
+                on_error(error)
+
+
+class ScoreWriter:
+    """Writes scored pairs: `id`, the posts, and `{ER,IP,EX}_label` and `{ER,IP,EX}_rationale` of each mechanism.
+
+    A label is the level (0, 1, 2). A rationale is a list: of `{start, end, text, score}` with offsets into the
+    response, or of 0 and 1 for each token. In a CSV cell it stands as JSON.
+
+    Args:
+        path: The file.
+        file_format: `"csv"`, `"jsonl"` or `"parquet"`.
+        mechanisms: Whose columns are written, in this order.
+        rationale_format: `"spans"` or `"mask"`.
+    """
+
+    def __init__(self, path: Path, file_format: str, mechanisms: Sequence[str], rationale_format: str) -> None:
+        self._key = "rationales" if rationale_format == "spans" else "token_mask"
+        self._mechanisms = {mechanism: ABBREVIATIONS[mechanism] for mechanism in mechanisms}
+        self._stack = ExitStack()
+        codes = list(self._mechanisms.values())
+        columns = [*InputPair._fields, *(f"{code}_label" for code in codes), *(f"{code}_rationale" for code in codes)]
+        self._write = {"csv": self._to_csv, "jsonl": self._to_jsonl, "parquet": self._to_parquet}[file_format](
+            path, columns, rationale_format
+        )
+
+    def write(self, scored: Iterable[tuple[InputPair, Mapping[str, Any]]]) -> None:
+        """Writes pairs with their results, as `EmpathyPipeline` gives them."""
+        rows = []
+        for pair, result in scored:
+            row: dict[str, Any] = pair._asdict()
+            for mechanism, code in self._mechanisms.items():
+                row[f"{code}_label"] = result[mechanism]["level"]
+                row[f"{code}_rationale"] = [
+                    one | {"score": round(one["score"], 6)} if self._key == "rationales" else one
+                    for one in result[mechanism][self._key]
+                ]
+            rows.append(row)
+        self._write(rows)
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._stack.close()
+
+    def _to_csv(self, path: Path, columns: list[str], rationale_format: str) -> Callable[[list[dict[str, Any]]], None]:
+        writer = csv.writer(self._stack.enter_context(path.open("w", newline="", encoding="utf-8")))
+        writer.writerow(columns)
+
+        def cell(value: Any) -> Any:
+            return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+        return lambda rows: writer.writerows([cell(row[column]) for column in columns] for row in rows)
+
+    def _to_jsonl(
+        self, path: Path, columns: list[str], rationale_format: str
+    ) -> Callable[[list[dict[str, Any]]], None]:
+        file = self._stack.enter_context(path.open("w", encoding="utf-8"))
+        return lambda rows: file.writelines(
+            json.dumps({column: row[column] for column in columns}, ensure_ascii=False) + "\n" for row in rows
+        )
+
+    def _to_parquet(
+        self, path: Path, columns: list[str], rationale_format: str
+    ) -> Callable[[list[dict[str, Any]]], None]:
+        span = pa.struct({"start": pa.int32(), "end": pa.int32(), "text": pa.string(), "score": pa.float32()})
+        types = {"label": pa.int8(), "rationale": pa.list_(span if rationale_format == "spans" else pa.int8())}
+        schema = pa.schema(
+            [(column, types.get(column.rpartition("_")[2], pa.string())) for column in columns],
+        )
+        writer = self._stack.enter_context(pq.ParquetWriter(path, schema))
+        return lambda rows: writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _text(path: Path, stack: ExitStack) -> Iterable[str]:
+    # Bytes that are no UTF-8 become lone surrogates, so that the cell they stand in can be named.
+    options: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
+    if path == STDIN:
+        stdin: Any = sys.stdin
+        return open(stdin.fileno(), closefd=False, **options)
+    file: TextIO = stack.enter_context(path.open(**options))
+    return file
+
+
+_Row = tuple[str, int, Mapping[str, Any]]
+
+
+def _csv_rows(lines: Iterable[str], name: str, on_error: Callable[[RowError], None]) -> Iterator[_Row]:
+    rows = csv_rows(lines, name, _POSTS, on_error)
+    for number, row in enumerate(rows):
+        if number == 0:
+            _check_id(row.cells, name)
+        yield f"{name}, row {row.row} (line {row.line})", row.line, row.cells
+
+
+def _json_rows(lines: Iterable[str], name: str, on_error: Callable[[RowError], None]) -> Iterator[_Row]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            on_error(RowError(f"{name}, line {number}: no JSON ({error}): {shortened(line)}.", number))
+            continue
+        if isinstance(values, dict):
+            yield f"{name}, line {number}", number, values
+        else:
+            on_error(RowError(f"{name}, line {number}: expected a JSON object, got {shortened(line)}.", number))
+
+
+def _parquet_rows(path: Path) -> Iterator[_Row]:
+    try:
+        with pq.ParquetFile(path) as file:
+            found = file.schema_arrow.names
+            missing = [post for post in _POSTS if post not in found]
+            if missing:
+                raise InputError(
+                    f"{path.name}: the column {', '.join(map(repr, missing))} is missing; it has "
+                    f"{', '.join(map(repr, found))}."
+                )
+            _check_id(found, path.name)
+            row = 0
+            for batch in file.iter_batches(1024, columns=[n for n in ("id", *_ID_PARTS, *_POSTS) if n in found]):
+                for values in batch.to_pylist():
+                    row += 1
+                    yield f"{path.name}, row {row}", row, values
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} can't be read as Parquet: {error}") from None
+
+
+def _check_id(columns: Iterable[str], name: str) -> None:
+    if "id" not in columns and not all(part in columns for part in _ID_PARTS):
+        raise InputError(f"{name}: the column 'id' is missing, or {' and '.join(map(repr, _ID_PARTS))} in its place.")
+
+
+def _checked_pair(place: str, line: int, values: Mapping[str, Any]) -> InputPair:
+    def wrong(column: str, what: str) -> RowError:
+        return RowError(f"{place}, column {column!r}: {what}, got {shortened(values.get(column))}.", line, values)
+
+    for column in _POSTS:
+        value = values.get(column)
+        if not isinstance(value, str) or not value.strip():
+            raise wrong(column, "expected text")
+        if not value.isprintable():
+            if "\0" in value:
+                raise wrong(column, "expected text without NUL bytes")
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise wrong(column, "expected UTF-8 text")
+    own = values.get("id", "")
+    parts = [own] if own not in ("", None) else [values.get(part) for part in _ID_PARTS]
+    if any(part is None for part in parts):
+        raise wrong("id", "expected a value")
+    return InputPair("_".join(map(str, parts)), values["seeker_post"], values["response_post"])

@@ -1,0 +1,56 @@
+"""Turns a file of annotated pairs into one with a label for each token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import datasets
+
+from .annotated_files import TEXTS, annotation_features, as_row, read_pairs
+from .encoders import load_tokenizer
+from .errors import InputError
+from .files import write_whole
+from .prepared import write_prepared_csv
+from .rationale_labels import label_responses
+
+
+def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-base", max_length: int = 64) -> str:
+    """Labels the tokens of annotated pairs.
+
+    Args:
+        input_path: A CSV file of one mechanism in the published columns.
+        output_path: A `.csv` in the original's columns, for the tokens of the original's tokenization
+            ([`~modeling_empathy.prepared`]), or a `.parquet` with the builder's columns for one mechanism:
+            character spans, and `rationale_labels`, -100 on special tokens and where nothing is known.
+        encoder: Whose tokenizer labels are made for.
+        max_length: Tokens of a response, special tokens included.
+
+    Returns:
+        What was written, in a line.
+
+    Raises:
+        InputError: Where input or output can't be used; then nothing is written.
+    """
+    if not input_path.is_file():
+        raise InputError(f"{input_path} is not a file.")
+    if output_path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{output_path}: name a .csv or a .parquet file.")
+    as_original = output_path.suffix == ".csv"
+    try:
+        tokenizer = load_tokenizer(encoder, as_original=as_original)
+    except (OSError, ValueError) as error:
+        raise InputError(f"The tokenizer of {encoder!r} can't be loaded: {str(error).splitlines()[0]}") from None
+    pairs = read_pairs(input_path)
+    if as_original:
+        write_whole(output_path, lambda path: write_prepared_csv(path, pairs, tokenizer, max_length))
+        return f"{len(pairs)} pairs with {max_length} labels each: {output_path}"
+    rows = [as_row(pair) for pair in pairs]
+    _, labels, _ = label_responses(
+        tokenizer, [row["response_post"] for row in rows], [[row] for row in rows], max_length=max_length
+    )
+    features = datasets.Features(
+        {column: datasets.Value("string") for column in TEXTS} | annotation_features(with_token_labels=True)
+    )
+    labelled = [row | {"rationale_labels": own} for row, [own] in zip(rows, labels, strict=True)]
+    write_whole(output_path, datasets.Dataset.from_list(labelled, features=features).to_parquet)
+    return f"{len(pairs)} pairs with spans and a label for each token: {output_path}"

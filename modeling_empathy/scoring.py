@@ -1,0 +1,135 @@
+"""Scores files of pairs of any length: a stretch of them at a time, the output whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from .errors import InputError, RowError, raise_error
+from .files import whole_file
+from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
+from .pipeline_empathy import EmpathyPipeline
+
+
+RATIONALE_FORMATS = ("spans", "mask")
+# Batches that are read, sorted by length and written together.
+_BATCHES_A_STRETCH = 32
+
+
+@dataclass
+class ScoringSummary:
+    """What became of a file.
+
+    Attributes:
+        pairs: Scored pairs.
+        truncated: Pairs of which a post was longer than the model reads.
+        skipped: Rows that could not be used.
+        errors_path: Where those are listed, if there were any.
+    """
+
+    pairs: int = 0
+    truncated: int = 0
+    skipped: int = 0
+    errors_path: Path | None = None
+
+
+def score_file(
+    load_pipelines: Callable[[], Sequence[EmpathyPipeline]],
+    input_path: Path,
+    output_path: Path,
+    *,
+    input_format: str | None = None,
+    rationale_format: str = "spans",
+    skip_errors: bool = False,
+    batch_size: int = 32,
+    show_progress: bool = True,
+) -> ScoringSummary:
+    """Scores the pairs of a file, in constant memory.
+
+    Args:
+        load_pipelines: Called once the input could be read and the output be opened: loads the models, which score
+            different mechanisms.
+        input_path: As in [`~modeling_empathy.pair_files.read_pairs`].
+        output_path: A `.csv`, `.jsonl` or `.parquet` file; see [`~modeling_empathy.pair_files.ScoreWriter`].
+        input_format: Of the input; by its ending when left out.
+        rationale_format: `"spans"`, or `"mask"` as the original has it: 0 and 1 for each token up to the length that
+            the model was trained with, whatever the level.
+        skip_errors: Whether a row that can't be used is listed in `{output_path}.errors.jsonl` and left out, instead
+            of being an error.
+        batch_size: Pairs scored at once.
+        show_progress: Whether a bar counts pairs.
+
+    Raises:
+        InputError: Where input or output can't be used; then nothing is written.
+    """
+    summary = ScoringSummary()
+    output_format = format_of(output_path)
+    errors_path = output_path.with_name(output_path.name + ".errors.jsonl")
+    with ExitStack() as stack:
+        rejected = stack.enter_context(_RejectedRows(errors_path)) if skip_errors else None
+        pairs = read_pairs(input_path, format_of(input_path, input_format), rejected or raise_error)
+        pairs = chain(list(islice(pairs, 1)), pairs)  # what is wrong with the file shows before the model is loaded
+        temporary = stack.enter_context(whole_file(output_path))
+        pipelines = load_pipelines()
+        mechanisms = [mechanism for pipeline in pipelines for mechanism in pipeline.model.config.mechanisms]
+        if len(set(mechanisms)) < len(mechanisms):
+            raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
+        writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
+        stack.callback(writer.close)
+        with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
+            for stretch in _score(pipelines, pairs, batch_size, rationale_format == "mask"):
+                writer.write(stretch)
+                summary.pairs += len(stretch)
+                summary.truncated += sum(any(result["truncated"].values()) for _, result in stretch)
+                bar.update(len(stretch))
+    if rejected is not None and rejected.rows:
+        summary.skipped, summary.errors_path = rejected.rows, errors_path
+    return summary
+
+
+def _score(
+    pipelines: Sequence[EmpathyPipeline], pairs: Iterator[InputPair], batch_size: int, with_mask: bool
+) -> Iterator[list[tuple[InputPair, dict[str, Any]]]]:
+    """Stretches of pairs with their results, in the order of the pairs."""
+    while stretch := list(islice(pairs, batch_size * _BATCHES_A_STRETCH)):
+        # Posts of like length waste little padding.
+        order = sorted(range(len(stretch)), key=lambda index: sum(map(len, stretch[index][1:])))
+        results: list[dict[str, Any]] = [{} for _ in stretch]
+        for pipeline in pipelines:
+            scored = pipeline([stretch[index][1:] for index in order], batch_size=batch_size, token_mask=with_mask)
+            for index, result in zip(order, scored, strict=True):
+                before = results[index].get("truncated", {})
+                cut = {name: is_cut or before.get(name, False) for name, is_cut in result["truncated"].items()}
+                results[index] |= result | {"truncated": cut}
+        yield list(zip(stretch, results, strict=True))
+
+
+class _RejectedRows:
+    """Lists rows that could not be used in a file, which appears if there were any once all is done."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows = path, 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _RejectedRows:
+        return self
+
+    def __call__(self, error: RowError) -> None:
+        if not self.rows:
+            temporary = self._stack.enter_context(whole_file(self.path))
+            self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
+        self.rows += 1
+        row = {"line": error.line, "error": str(error), "row": error.values}
+        self._file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+    def __exit__(self, *raised: Any) -> None:
+        if not self.rows and raised == (None, None, None):
+            self.path.unlink(missing_ok=True)  # of an earlier run
+        self._stack.__exit__(*raised)
