@@ -141,7 +141,9 @@ def read_state_dict(path: Path) -> Weights:
             "run. Save `model.state_dict()` alone."
         ) from None
     except (RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} can't be read as a PyTorch file: {str(error).splitlines()[0]}") from None
+        raise InputError(
+            f"{path} can't be read as a PyTorch file: {str(error).partition(chr(10))[0] or 'it is empty'}"
+        ) from None
     if not isinstance(content, Mapping) or not content:
         raise InputError(f"{path} holds {_what(content)}, not a state dict of named tensors.")
     others = [name for name, value in content.items() if not isinstance(value, torch.Tensor)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,6 @@ def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) ->
     Raises:
         ValueError: If the encoder has no fast tokenizer.
     """
-    if as_original:
-        kwargs["add_prefix_space"] = True
     tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(encoder), **kwargs)
     if not tokenizer.is_fast:
         raise ValueError(f"The encoder {encoder!r} has no fast tokenizer, and rationales need its character offsets.")
@@ -60,7 +59,11 @@ def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) ->
 
 
 def _lower_cased(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    steps_by_name = json.loads(tokenizer.backend_tokenizer.to_str())
+    for name, kind in (("pre_tokenizer", "ByteLevel"), ("post_processor", "RobertaProcessing")):
+        if (steps_by_name[name] or {}).get("type") == kind:
+            steps_by_name[name]["add_prefix_space"] = True
+    backend = Tokenizer.from_str(json.dumps(steps_by_name))
     steps = [normalizers.Strip(left=False, right=True), normalizers.Lowercase()]
     backend.normalizer = normalizers.Sequence(steps + ([backend.normalizer] if backend.normalizer else []))
     # Not the encoder's own class: that of RoBERTa builds its steps anew when it is loaded, without a normalizer.

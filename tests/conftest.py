@@ -13,10 +13,22 @@ _CORPUS_DIR = os.environ.pop("EMPATHY_CORPUS_DIR", None)
 import pytest  # noqa: E402
 
 
+_SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def original_checkpoint_dir() -> Path:
+    """The folder of the original's golden outputs; tests that ask for it are skipped where it is not."""
+    folder = _SHARED / "original_checkpoint"
+    if not folder.is_dir():
+        pytest.skip("the original's golden outputs are not here: they belong in ../shared/original_checkpoint")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def corpus_dir() -> Path:
     """The folder of the real corpus; tests that ask for it are skipped where it is not."""
-    folder = Path(_CORPUS_DIR) if _CORPUS_DIR else Path(__file__).parents[2] / "shared" / "corpus"
+    folder = Path(_CORPUS_DIR) if _CORPUS_DIR else _SHARED / "corpus"
     if not folder.is_dir():
         pytest.skip("the real corpus is not here: set EMPATHY_CORPUS_DIR to its folder")
     return folder
