@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from .configuration_empathy import ABBREVIATIONS
+from .abbreviations import ABBREVIATIONS
 from .conversion import model_from_pth, model_to_state_dict
 from .encoders import load_tokenizer
 from .errors import InputError

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .configuration_empathy import ABBREVIATIONS, MECHANISMS
+from .abbreviations import ABBREVIATIONS
 from .errors import InputError
 
 
@@ -59,7 +59,7 @@ def _mechanism_option(code: str, what: str) -> Any:
 
 
 def _spelled(code: str) -> str:
-    return next(one for one, short in ABBREVIATIONS.items() if short == code).replace("_", " ")
+    return next(name for name, short in ABBREVIATIONS.items() if short == code).replace("_", " ")
 
 
 @app.command()
@@ -129,7 +129,7 @@ def convert(
     """
     from . import checkpoints
 
-    paths = dict(zip(MECHANISMS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
+    paths = dict(zip(ABBREVIATIONS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
     given = {mechanism: path for mechanism, path in paths.items() if path is not None}
     if reverse:
         if model is None or given:
@@ -198,7 +198,7 @@ def score(
     from .pair_files import STDIN
     from .scoring import score_file
 
-    paths = dict(zip(MECHANISMS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
+    paths = dict(zip(ABBREVIATIONS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
     given = {mechanism: path for mechanism, path in paths.items() if path is not None}
     if (model is None) == (not given):
         raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path.")

@@ -11,8 +11,6 @@ from transformers.configuration_utils import PreTrainedConfig
 
 MECHANISMS = ("emotional_reactions", "interpretations", "explorations")
 LEVELS = ("no", "weak", "strong")
-# What the original files call the mechanisms (ER_label, IP_model_path).
-ABBREVIATIONS = {"emotional_reactions": "ER", "interpretations": "IP", "explorations": "EX"}
 
 LEVEL_POOLINGS = ("first_token", "rationale")
 

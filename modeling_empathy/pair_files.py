@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .configuration_empathy import ABBREVIATIONS
+from .abbreviations import ABBREVIATIONS
 from .csv_records import csv_rows
 from .errors import InputError, RowError, raise_error, shortened
 

@@ -1,0 +1,167 @@
+"""The `empathy` command as its users type it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModel, set_seed
+from typer.testing import CliRunner
+
+from modeling_empathy.cli import app
+from tests.csv_files import write_corpus, write_csv
+from tests.original_model import original_model
+from tests.tiny_models import tiny_encoder_config, tiny_model
+from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
+
+
+HEADER = ("id", "seeker_post", "response_post")
+
+
+def empathy(*argv: object) -> str:
+    """Runs a command that must succeed; what it printed."""
+    result = CliRunner().invoke(app, list(map(str, argv)))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(*argv: object) -> str:
+    """Runs a command that must be refused; the message."""
+    result = CliRunner().invoke(app, list(map(str, argv)))
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", result.output).split())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "ours"
+    tiny_model("bert", rationale_thresholds=[0.3] * 3, max_post_length=32).save_pretrained(folder)
+    wordpiece_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def pairs(tmp_path) -> Path:
+    rows = [("1", "I feel alone", "I am so sorry. What happened?"), ("2", "I failed", "Why?")]
+    return write_csv(tmp_path / "pairs.csv", rows, HEADER)
+
+
+def test_help_teaches_every_command():
+    text = empathy("--help")
+    for name in ("prepare", "convert", "score", "evaluate"):
+        assert name in text
+        assert "Usage" in empathy(name, "--help")
+    assert "--ER_model_path" in empathy("score", "--help")
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys; from modeling_empathy.cli import app; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_score_from_standard_input_loses_no_row(model, pairs, tmp_path):
+    command = [sys.executable, "-c", "from modeling_empathy.cli import main; main()", "score"]
+    options = ["--model", str(model), "--input_path", "-", "--output_path", str(tmp_path / "scores.jsonl")]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [*command, *options], input=pairs.read_text(), capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 pairs scored" in done.stdout and "pairs/s" in done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["1", "2"]
+    empathy("score", "--model", model, "--input_path", pairs, "--output_path", tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_text() == (tmp_path / "scores.jsonl").read_text()
+
+
+def test_convert_there_and_back_and_score_with_three_models(tmp_path, monkeypatch, pairs):
+    monkeypatch.chdir(tmp_path)
+    byte_level_bpe_tokenizer().save_pretrained("roberta")
+    first = original_model(0)
+    for seed, code in enumerate(("ER", "IP", "EX")):
+        torch.save(original_model(seed, frozen_from=first).state_dict(), f"{code}.pth")
+    paths = [part for code in ("ER", "IP", "EX") for part in (f"--{code}_model_path", f"{code}.pth")]
+    options = ["--num_attention_heads", 3, "--tokenizer", "roberta"]
+    assert "seeker encoders are equal" in empathy("convert", *paths, "--output_path", "joined", *options)
+    for code in ("ER", "IP", "EX"):
+        empathy("convert", f"--{code}_model_path", f"{code}.pth", "--output_path", code, *options)
+    mask = ["--input_path", pairs, "--rationale_format", "mask", "--output_path"]
+    empathy("score", "--model", "joined", *mask, "joined.csv")
+    # As the original's users type it: the .pth of the folder that there is.
+    for code in ("ER", "IP", "EX"):
+        Path(f"{code}.pth").unlink()
+    empathy("score", *paths, *mask, "three.csv")
+    assert Path("joined.csv").read_text() == Path("three.csv").read_text()
+    assert (
+        Path("joined.csv")
+        .read_text()
+        .startswith("id,seeker_post,response_post,ER_label,IP_label,EX_label,ER_rationale")
+    )
+    empathy("convert", "--reverse", "--model", "joined", "--output_path", "back/x.pth")
+    assert sorted(path.name for path in Path("back").iterdir()) == ["x_ER.pth", "x_EX.pth", "x_IP.pth"]
+
+
+def test_prepare_and_evaluate(tmp_path):
+    write_corpus(tmp_path, pairs=60)
+    raw = tmp_path / "explorations-test.csv"
+    set_seed(0)
+    tokenizer = wordpiece_tokenizer()
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    AutoModel.from_config(tiny_encoder_config("bert")).save_pretrained(tmp_path / "encoder")
+    tiny_model("bert", max_post_length=64, attend_to_padding=True).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    (tmp_path / "prepared").mkdir()
+    prepared = [tmp_path / "prepared" / name for name in ("explorations.csv", "explorations.parquet")]
+    for path in prepared:
+        said = empathy("prepare", "--input_path", raw, "--output_path", path, "--encoder", tmp_path / "encoder")
+        assert "60 pairs" in said and path.name in said
+
+    def evaluated(*options: object) -> tuple[str, dict[str, dict[str, float]]]:
+        said = empathy("evaluate", "--model", tmp_path / "model", *options, "--output_path", tmp_path / "metrics.json")
+        return said, json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+
+    said, of_file = evaluated("--input_path", raw, "--definition", "both")
+    assert said.count("| explorations | corrected |") == said.count("| explorations | original |") == 1
+    assert set(of_file) == {"corrected", "original"}
+    for path in prepared:
+        _, again = evaluated("--input_path", path, "--definition", "both")
+        for definition, metrics in of_file.items():
+            assert again[definition] == pytest.approx(metrics), (path, definition)
+    _, other = evaluated("--input_path", raw, "--definition", "original", "--batch_size", 7)
+    assert other["original"] != pytest.approx(of_file["original"]), (
+        "the batch size is part of the original's definition"
+    )
+    said, of_split = evaluated("--data_dir", tmp_path, "--split", "test")
+    assert "emotional reactions" in said
+    assert 0 < of_split["corrected"]["explorations_all_instances"] < 60
+
+
+def test_what_can_be_mended_is_one_message(model, pairs, tmp_path):
+    out = ("--output_path", tmp_path / "out.csv")
+    assert "name the model" in refused("score", "--input_path", pairs, *out)
+    both = ("--model", model, "--ER_model_path", model)
+    assert "name the model" in refused("score", "--input_path", pairs, *both, *out)
+    assert "not emotional_reactions alone" in refused("score", "--input_path", pairs, "--ER_model_path", model, *out)
+    assert "no such file or folder" in refused("score", "--input_path", pairs, "--model", tmp_path / "none", *out)
+    assert "no such file or folder" in refused("score", "--input_path", pairs, "--model", "output/none.pth", *out)
+    assert "--device" in refused("score", "--input_path", pairs, "--model", model, "--device", "abacus", *out)
+    assert "--mechanism" in refused("evaluate", "--model", model, "--input_path", pairs)
+    assert "at least one .pth" in refused("convert", *out)
+    assert "--reverse takes" in refused("convert", "--reverse", *out)
+    assert "name a .csv or a .parquet" in refused(
+        "prepare", "--input_path", pairs, "--output_path", tmp_path / "x.txt"
+    )
+    assert "No such option" in refused("score", "--input-path", pairs, *out)
+    folder = tmp_path / "a file"
+    folder.write_text("")
+    assert "error" in refused("score", "--input_path", pairs, "--model", model, "--output_path", folder / "out.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a file", "pairs.csv"]
+    (tmp_path / "bare").mkdir()
+    tiny_model("bert").save_pretrained(tmp_path / "bare")
+    assert "has no tokenizer" in refused("score", "--input_path", pairs, "--model", tmp_path / "bare", *out)

@@ -1,0 +1,282 @@
+"""Scoring files: every format in and out, order, masks, bad rows, and outputs that appear whole or not at all."""
+
+import csv
+import errno
+import json
+import tracemalloc
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from modeling_empathy import EmpathyPipeline
+from modeling_empathy.abbreviations import ABBREVIATIONS
+from modeling_empathy.errors import InputError, RowError
+from modeling_empathy.files import whole_folder
+from modeling_empathy.pair_files import InputPair, ScoreWriter, format_of, read_pairs
+from modeling_empathy.scoring import score_file
+from tests.csv_files import write_csv
+from tests.tiny_models import tiny_model
+from tests.tokenizers_for_tests import wordpiece_tokenizer
+
+
+HEADER = ("id", "seeker_post", "response_post")
+PAIRS = [
+    ("1", "I feel alone.", "I am so sorry. What happened?"),
+    ("b,2", 'Nothing "helps"\r\nany more', "I understand how you feel; it sounds really hard 😀 to carry."),
+    ("3", "ok", "Why?"),
+    ("4", "I lost my job", "Thank you for sharing this " * 20),
+    ("1", "I feel alone.", "Why?"),
+]
+
+
+def pipeline(**config) -> EmpathyPipeline:
+    mechanisms = config.get("mechanisms", ABBREVIATIONS)
+    config = {"rationale_thresholds": [0.3] * len(mechanisms), "max_post_length": 32, **config}
+    return EmpathyPipeline(model=tiny_model("bert", **config), tokenizer=wordpiece_tokenizer())
+
+
+def write_pairs(folder: Path, file_format: str, pairs=PAIRS) -> Path:
+    path = folder / f"pairs.{file_format}"
+    if file_format == "csv":
+        return write_csv(path, pairs, HEADER)
+    rows = [dict(zip(HEADER, pair, strict=True)) for pair in pairs]
+    if file_format == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def read_scores(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        for name in row:
+            if name.endswith(("label", "rationale")):
+                row[name] = json.loads(row[name])
+    return rows
+
+
+def run(source: Path, target: Path, scorers=None, **options):
+    return score_file(lambda: scorers or [pipeline()], source, target, show_progress=False, **options)
+
+
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("target", ["csv", "jsonl", "parquet"])
+def test_every_format_gives_what_the_pipeline_says_in_the_order_of_the_input(tmp_path, source, target):
+    summary = run(write_pairs(tmp_path, source), tmp_path / f"scores.{target}", batch_size=2)
+    assert (summary.pairs, summary.truncated, summary.skipped) == (5, 1, 0)
+    rows = read_scores(tmp_path / f"scores.{target}")
+    columns = [*HEADER, *(f"{code}_{what}" for what in ("label", "rationale") for code in ("ER", "IP", "EX"))]
+    assert list(rows[0]) == columns
+    assert [tuple(row[name] for name in HEADER) for row in rows] == PAIRS
+    spans = 0
+    for row, expected in zip(rows, pipeline()([pair[1:] for pair in PAIRS]), strict=True):
+        for mechanism, code in ABBREVIATIONS.items():
+            assert row[f"{code}_label"] == expected[mechanism]["level"]
+            assert len(row[f"{code}_rationale"]) == len(expected[mechanism]["rationales"])
+            for span, other in zip(row[f"{code}_rationale"], expected[mechanism]["rationales"], strict=True):
+                assert row["response_post"][span["start"] : span["end"]] == span["text"] == other["text"]
+                assert span["score"] == pytest.approx(other["score"], abs=1e-4)
+                spans += 1
+    assert spans
+
+
+def test_pandas_reads_the_csv_and_the_labels_are_numbers(tmp_path):
+    run(write_pairs(tmp_path, "csv"), tmp_path / "scores.csv")
+    frame = pd.read_csv(tmp_path / "scores.csv")
+    assert len(frame) == len(PAIRS) and frame["ER_label"].isin([0, 1, 2]).all()
+    assert frame["seeker_post"][1] == PAIRS[1][1]
+
+
+def test_a_mask_has_a_place_for_each_token_up_to_the_length_of_the_model(tmp_path):
+    scorer = pipeline()
+    run(write_pairs(tmp_path, "csv"), tmp_path / "scores.csv", [scorer], rationale_format="mask")
+    marks = 0
+    for row, pair in zip(read_scores(tmp_path / "scores.csv"), PAIRS, strict=True):
+        encoded = scorer.tokenizer(pair[2], truncation=True, max_length=32, return_special_tokens_mask=True)
+        for code in ABBREVIATIONS.values():
+            mask = row[f"{code}_rationale"]
+            assert len(mask) == 32 and set(mask) <= {0, 1}
+            assert not any(mask[len(encoded["input_ids"]) :])
+            assert not any(m and s for m, s in zip(mask, encoded["special_tokens_mask"], strict=False))
+            marks += sum(mask)
+    assert marks
+
+
+def test_models_of_one_mechanism_each_take_the_place_of_one_of_three(tmp_path):
+    separate = [pipeline(mechanisms=["explorations"]), pipeline(mechanisms=["emotional_reactions"])]
+    run(write_pairs(tmp_path, "csv"), tmp_path / "scores.jsonl", separate)
+    rows = read_scores(tmp_path / "scores.jsonl")
+    assert list(rows[0])[3:] == ["EX_label", "ER_label", "EX_rationale", "ER_rationale"]
+    for scorer, code in zip(separate, ("EX", "ER"), strict=True):
+        [mechanism] = scorer.model.config.mechanisms
+        expected = [scorer(pair[1:])[mechanism]["level"] for pair in PAIRS]
+        assert [row[f"{code}_label"] for row in rows] == expected
+    with pytest.raises(InputError, match="more than once"):
+        run(write_pairs(tmp_path, "csv"), tmp_path / "twice.jsonl", [separate[0], separate[0]])
+    assert not (tmp_path / "twice.jsonl").exists()
+
+
+def test_ids_may_be_numbers_or_the_two_posts_own(tmp_path):
+    rows = [
+        {"id": 7, "seeker_post": "a", "response_post": "b"},
+        {"sp_id": "s", "rp_id": "r", "seeker_post": "a", "response_post": "b"},
+    ]
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [pair.id for pair in read_pairs(path, "jsonl")] == ["7", "s_r"]
+
+
+BAD_ROWS = {
+    "csv": (
+        b"id,seeker_post,response_post\n1,a,b\n2,a\n3,,b\n4,a,\x00b\n5,a,\xff\n6,a,b\n7,a,   \n",
+        {3: "2 cells for 3 columns", 4: "'seeker_post': expected text", 5: "NUL", 6: "UTF-8", 8: "'response_post'"},
+        ["1", "6"],
+    ),
+    "jsonl": (
+        b'{"id": 1, "seeker_post": "a", "response_post": "b"}\n\n{"id": 2\n[3]\n{"id": 4, "seeker_post": "a"}\n'
+        b'{"id": 5, "seeker_post": "a", "response_post": 5}\n{"seeker_post": "a", "response_post": "b"}\n'
+        b'{"id": 7, "seeker_post": "a", "response_post": "b"}\n',
+        {
+            3: "no JSON",
+            4: "expected a JSON object",
+            5: "'response_post': expected text, got 'None'",
+            6: "got '5'",
+            7: "'id'",
+        },
+        ["1", "7"],
+    ),
+}
+
+
+@pytest.mark.parametrize("file_format", BAD_ROWS)
+def test_a_bad_row_stops_by_its_line_or_goes_to_a_side_file(tmp_path, file_format):
+    content, expected, good = BAD_ROWS[file_format]
+    source, target = tmp_path / f"x.{file_format}", tmp_path / "scores.csv"
+    source.write_bytes(content)
+    first = next(iter(expected))
+    with pytest.raises(RowError, match=f"line {first}") as stopped:
+        run(source, target)
+    assert expected[first] in str(stopped.value)
+    assert [path.name for path in tmp_path.iterdir()] == [source.name], "nothing is left half-written"
+
+    summary = run(source, target, skip_errors=True)
+    assert (summary.pairs, summary.skipped) == (len(good), len(expected))
+    assert [row["id"] for row in read_scores(target)] == good
+    assert summary.errors_path is not None
+    listed = [json.loads(line) for line in summary.errors_path.read_text().splitlines()]
+    assert [one["line"] for one in listed] == list(expected)
+    for one in listed:
+        assert expected[one["line"]] in one["error"] and "row" in one
+
+    source.write_bytes(content.splitlines(keepends=True)[0] + content.splitlines(keepends=True)[1])
+    assert run(source, target, skip_errors=True).errors_path is None
+    assert not summary.errors_path.exists(), "the side file of an earlier run would speak of rows that are gone"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.csv", b"", "column 'seeker_post', 'response_post' is missing; the header has nothing"),
+        ("wrong.csv", b"id,seeker,response\n1,a,b\n", "the header has 'id', 'seeker', 'response'"),
+        ("noid.csv", b"seeker_post,response_post\na,b\n", "column 'id' is missing"),
+        ("broken.parquet", b"PAR1 and more", "can't be read as Parquet"),
+        ("pairs.xlsx", b"", "names no format"),
+        ("absent.csv", None, "not a file"),
+    ],
+)
+def test_files_that_hold_no_pairs_are_refused_before_a_model_is_loaded(tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+
+    def unwanted():
+        raise AssertionError("the model was loaded")
+
+    with pytest.raises(InputError, match=message):
+        score_file(unwanted, tmp_path / name, tmp_path / "scores.csv", show_progress=False)
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_a_header_alone_gives_a_header_alone(tmp_path):
+    source = write_csv(tmp_path / "x.csv", [], HEADER)
+    for target in ("scores.csv", "scores.parquet", "scores.jsonl"):
+        assert run(source, tmp_path / target).pairs == 0
+        assert read_scores(tmp_path / target) == []
+    assert (tmp_path / "scores.csv").read_text().startswith("id,seeker_post,response_post,ER_label")
+
+
+def test_a_post_of_a_megabyte_is_scored_and_said_to_be_cut(tmp_path):
+    source = write_csv(
+        tmp_path / "x.csv", [("1", "a", "I understand how you feel. " * 40_000), ("2", "a", "b")], HEADER
+    )
+    summary = run(source, tmp_path / "scores.jsonl")
+    assert (summary.pairs, summary.truncated) == (2, 1)
+    assert [len(row["response_post"]) for row in read_scores(tmp_path / "scores.jsonl")] == [1_080_000, 1]
+
+
+def test_an_interrupted_or_failed_run_leaves_what_was_there(tmp_path, monkeypatch):
+    source, target = write_pairs(tmp_path, "csv"), tmp_path / "scores.csv"
+    target.write_text("precious")
+
+    def no_space(writer, scored):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def interrupted(writer, scored):
+        raise KeyboardInterrupt
+
+    for failure in (no_space, interrupted):
+        monkeypatch.setattr(ScoreWriter, "write", failure)
+        with pytest.raises((OSError, KeyboardInterrupt)):
+            run(source, target)
+        assert target.read_text() == "precious"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs.csv", "scores.csv"]
+
+
+def test_reading_and_writing_hold_no_more_of_a_long_file_than_of_a_short_one(tmp_path):
+    """The model aside, whose work is the same for each stretch: `benchmarks/scoring_memory.py` measures all of it."""
+
+    def peak(rows: int) -> int:
+        source = tmp_path / f"{rows}.csv"
+        write_csv(source, ((index, "I feel alone", "I am so sorry") for index in range(rows)), HEADER)
+        span = {"start": 0, "end": 4, "text": "I am", "score": 0.5}
+        result = {mechanism: {"level": 1, "rationales": [span]} for mechanism in ABBREVIATIONS}
+        tracemalloc.start()
+        writer = ScoreWriter(tmp_path / "scores.csv", "csv", list(ABBREVIATIONS), "spans")
+        for pair in read_pairs(source, "csv"):
+            writer.write([(pair, result)])
+        writer.close()
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (tmp_path / "scores.csv").read_text().count("\n") == rows + 1
+        return found
+
+    peak(10)
+    assert peak(20_000) < 1.5 * peak(1_000)
+
+
+def test_formats_go_by_the_ending_unless_one_is_named():
+    assert format_of(Path("x.NDJSON")) == "jsonl" and format_of(Path("x"), "csv") == "csv"
+    with pytest.raises(InputError, match="names no format"):
+        format_of(Path("x.txt"))
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "out") as folder:
+        (folder / "part").write_text("")
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "part").write_text("whole")
+    assert (tmp_path / "out" / "part").read_text() == "whole"
+
+
+def test_pairs_are_named_as_the_columns():
+    assert InputPair._fields == HEADER
