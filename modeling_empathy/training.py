@@ -139,6 +139,8 @@ def _train_separately(
         print(f"\nTraining the model of {mechanism.replace('_', ' ')}", flush=True)
         of_mechanism = copy(training_args)
         of_mechanism.output_dir = str(folder / mechanism)
+        if training_args.resume_from_checkpoint == "last" and not any((folder / mechanism).glob("checkpoint-*")):
+            of_mechanism.resume_from_checkpoint = None  # the run before had not come to this one
         own_args = replace(model_args, mechanisms=[mechanism])
         test |= train_and_report(corpus, own_args, data_args, of_mechanism)
     if training_args.process_index == 0:

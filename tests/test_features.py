@@ -58,6 +58,33 @@ def test_what_an_unannotated_response_says(unannotated, expected):
     assert set(above_0_without_rationale) == {-100}
 
 
+def test_the_originals_labels_leave_no_token_out():
+    rows = build_features(CORPUS, wordpiece_tokenizer(), MECHANISMS, max_length=64, unannotated="original")
+    for row in rows:
+        tokens = len(row["response_input_ids"])
+        for mechanism, labels in zip(MECHANISMS, row["rationale_labels"], strict=True):
+            if row[mechanism]["rationales"]:
+                assert labels[0] == labels[-1] == 0 < sum(labels) < tokens
+            else:  # whatever the level, and with the closing special token
+                assert labels == [0] + [1] * (tokens - 1)
+
+
+def test_a_prepared_files_own_labels_are_taken_where_the_originals_are_asked_for():
+    text = "I am so sorry"
+    own = [0, 1, 0, 1, 0, 0, 0, 0]
+    row = {"sp_id": "s", "rp_id": "r", "seeker_post": "a", "response_post": text, "level": 1, "prepared_labels": own}
+    row["rationales"] = [{"start": 0, "end": 4, "text": "I am"}]
+    rows = datasets.Dataset.from_list([row])
+    tokenizer = wordpiece_tokenizer()
+    tokens = len(tokenizer(text)["input_ids"])
+    original, corrected = (
+        build_features(rows, tokenizer, ["explorations"], max_length=8, unannotated=how)[0]["rationale_labels"][0]
+        for how in ("original", "none")
+    )
+    assert original == own[:tokens]
+    assert corrected[0] == -100 and corrected[1:3] == [1, 1]
+
+
 def test_rationales_behind_the_cut_are_counted():
     whole = build_features(CORPUS, wordpiece_tokenizer(), MECHANISMS, max_length=64)
     cut = build_features(CORPUS, wordpiece_tokenizer(), MECHANISMS, max_length=10)
@@ -91,6 +118,9 @@ def test_a_batch_is_padded_to_its_own_longest_with_the_tokenizers_pad_id():
         assert batch["rationale_labels"][index, :, : lengths[index]].tolist() == row["rationale_labels"]
         assert (batch["rationale_labels"][index, :, lengths[index] :] == -100).all()
     assert batch["empathy_labels"].tolist() == [[2, 0, 1], [1, 1, 0]]
+    fixed = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=50)(rows)
+    assert fixed["response_input_ids"].shape == fixed["seeker_input_ids"].shape == (2, 50)
+    assert torch.equal(fixed["response_attention_mask"].sum(1), batch["response_attention_mask"].sum(1))
     rounded = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_multiple_of=16)(rows)
     assert rounded["response_input_ids"].shape[1] % 16 == rounded["seeker_input_ids"].shape[1] % 16 == 0
     assert torch.equal(rounded["response_attention_mask"].sum(1), batch["response_attention_mask"].sum(1))

@@ -83,6 +83,26 @@ def test_determinism_in_evaluation_and_dropout_in_training():
     assert not torch.equal(model(**batch).empathy_logits, model(**batch).empathy_logits)
 
 
+def test_a_frozen_seeker_encoder_has_dropout_in_training_only_where_it_is_asked_for():
+    batch = batch_of(LENGTHS)
+    ids = {"input_ids": batch["seeker_input_ids"], "attention_mask": batch["seeker_attention_mask"]}
+    for seeker_dropout in (True, False):
+        model = tiny_model(seeker_dropout=seeker_dropout).train()
+        assert not any(parameter.requires_grad for parameter in model.seeker_encoder.parameters())
+        states = [model.seeker_encoder(**ids).last_hidden_state for _ in range(2)]
+        assert torch.equal(*states) != seeker_dropout
+        states = [model.eval().seeker_encoder(**ids).last_hidden_state for _ in range(2)]
+        assert torch.equal(*states)
+
+
+def test_the_level_heads_dropout_is_its_own():
+    config = tiny_model(head_dropout=0.3).config
+    assert config.level_dropout == 0.3
+    head = tiny_model(head_dropout=0.3, level_dropout=0.1).mechanism_heads["explorations"]
+    assert (head.dropout.p, head.attention.dropout.p) == (0.3, 0.3)
+    assert (head.level.dropout.p, head.attention.weight_dropout) == (0.1, 0.1)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("level_pooling", ["first_token", "rationale"])
 def test_padding_and_company_change_nothing(family, level_pooling):

@@ -49,6 +49,16 @@ def test_a_batch_gives_what_each_pair_alone_gives_in_order(family, batch_size):
     assert len({result["explorations"]["score"] for result in alone}) == len(PAIRS), "pairs can't be told apart"
 
 
+def test_padding_that_is_attended_to_is_always_as_long():
+    scorer = pipeline_for("roberta", attend_to_padding=True, max_post_length=40)
+    alone = [scorer(pair, token_mask=True) for pair in PAIRS]
+    for one, other in zip(alone, scorer(PAIRS, batch_size=5, token_mask=True), strict=True):
+        assert_same(one, other)
+        assert len(one["explorations"]["token_mask"]) == 40
+    longer = pipeline_for("roberta", attend_to_padding=True, max_post_length=60)
+    assert longer(PAIRS[0])["explorations"]["score"] != pytest.approx(alone[0]["explorations"]["score"], abs=1e-6)
+
+
 def test_every_form_of_a_pair_means_the_same():
     scorer = pipeline_for()
     seeker, response = PAIRS[0]

@@ -41,6 +41,14 @@ def test_a_post_that_comes_twice_in_a_batch_is_encoded_once():
     assert encoded == [1]
 
 
+def test_padding_that_is_attended_to_has_its_own_states():
+    model, batch = tiny_model(attend_to_padding=True), batch_of([(9, 7), (4, 12), (6, 3)])
+    expected = model(**batch)
+    with remembered_seeker_states(model):
+        for _ in range(2):
+            torch.testing.assert_close(model(**batch).empathy_logits, expected.empathy_logits, atol=1e-6, rtol=1e-6)
+
+
 @pytest.mark.parametrize("frozen", [True, False])
 def test_training_is_the_same_with_and_without(frozen):
     losses = []

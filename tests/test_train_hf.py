@@ -13,9 +13,11 @@ from safetensors.torch import load_file
 from transformers import AutoModel, set_seed
 
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy import MECHANISMS, EmpathyPipeline
+from modeling_empathy import MECHANISMS, EmpathyModel, EmpathyPipeline
 from modeling_empathy.arguments import parse_arguments
+from modeling_empathy.evaluation import evaluate_checkpoint
 from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.preparation import prepare_file
 from modeling_empathy.training import train_and_report
 from tests.csv_files import write_corpus
 from tests.tiny_models import tiny_encoder_config
@@ -180,3 +182,81 @@ def test_a_wrong_corpus_is_one_line_of_error(inputs, tmp_path):
     assert "Traceback" not in done.stderr
     assert "expected one file emotional-reactions-*.csv, found 0" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_published_recipe_trains_a_model_for_each_mechanism_and_joins_them(inputs, tmp_path, capsys):
+    argv = options(inputs, tmp_path / "out", recipe="original", num_train_epochs=1, max_length=32)
+    metrics = run([*argv, "--save_model"])
+    printed = capsys.readouterr().out
+    folder = tmp_path / "out"
+    joined = EmpathyModel.from_pretrained(folder)
+    assert joined.config.mechanisms == list(MECHANISMS) and not joined.config.share_responder_encoder
+    assert joined.config.attend_to_padding and joined.config.max_post_length == 32
+    scorer = EmpathyPipeline.from_pretrained(folder)
+    pair = ("I feel low", "I am SO sorry. What happened?")
+    together = scorer(pair)
+    for mechanism in MECHANISMS:
+        alone = EmpathyPipeline.from_pretrained(folder / mechanism)
+        assert alone.model.config.mechanisms == [mechanism]
+        assert alone(pair)[mechanism]["score"] == pytest.approx(together[mechanism]["score"], abs=1e-6)
+        assert f"| {mechanism.replace('_', ' ')} |" in printed
+        assert metrics[f"{mechanism}_accuracy"] == predicted_accuracy(folder / mechanism, mechanism)
+    saved = json.loads((folder / "metrics.json").read_text())["metrics"]["test"]
+    assert saved.items() >= metrics.items() and saved["macro_f1"] == pytest.approx(metrics["macro_f1"])
+
+
+def predicted_accuracy(folder: Path, mechanism: str) -> float:
+    rows = predictions_in(folder)[mechanism]
+    return sum(row["level"] == row["annotated_level"] for row in rows) / len(rows)
+
+
+def test_evaluating_a_checkpoint_gives_the_metrics_of_its_run(inputs, tmp_path):
+    expected = run(options(inputs, tmp_path / "out", num_train_epochs=1))
+    model = EmpathyModel.from_pretrained(tmp_path / "out")
+    test = load_epitome(data_dir=inputs["data_dir"])["test"]
+    for mechanisms in (list(MECHANISMS), ["explorations"]):
+        found = evaluate_checkpoint(model, wordpiece_tokenizer(), test, mechanisms, batch_size=5, show_progress=False)
+        compared = [name for name in found["corrected"] if name.startswith(mechanisms[0])]
+        assert len(compared) > 20
+        for name in compared:
+            assert found["corrected"][name] == pytest.approx(expected[name], abs=1e-6), name
+
+
+def test_the_originals_commands_with_only_the_scripts_name_changed(inputs, tmp_path):
+    """In a folder with a `roberta-base`, as the name would resolve on the Hub."""
+    (tmp_path / "roberta-base").symlink_to(inputs["encoder"])
+    (tmp_path / "dataset").symlink_to(inputs["data_dir"])
+    common = [
+        "--lr=2e-5",
+        "--batch_size=32",
+        "--lambda_EI=1.0",
+        "--lambda_RE=0.5",
+        "--save_model",
+        "--epochs",
+        "1",
+        "--use_cpu",
+    ]
+    files = ["--train_path=dataset/explorations-test.csv", "--save_model_path=output/reddit_EX.pth"]
+    evaluated = ["--do_validation", "--dev_path", "dataset/explorations-test.csv"]
+    done = train_hf([], [*files, *common, *evaluated, "--use_cpu"], tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "--save_model_path output/reddit_EX.pth: no pickle is written" in done.stdout
+    assert "empathy convert --reverse --model output/reddit_EX" in done.stdout
+    folder = tmp_path / "output" / "reddit_EX"
+    model = EmpathyModel.from_pretrained(folder)
+    assert model.config.mechanisms == ["explorations"] and model.config.lambda_EI == 1.0
+    written = json.loads((folder / "metrics.json").read_text())
+    assert set(written["metrics"]) == {"validation"}
+    assert written["metrics"]["validation"]["explorations_annotated_instances"] == 60
+
+    # Without --save_model nothing is saved, as there; and it is said.
+    done = train_hf([], [files[0], "--epochs=1", "--use_cpu"], tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "will not be saved" in done.stderr and "was not saved" in done.stdout
+    assert not list((tmp_path / "output").glob("*.safetensors"))
+
+    prepared = tmp_path / "prepared_EX.csv"
+    prepare_file(tmp_path / "dataset" / "explorations-test.csv", prepared, inputs["encoder"])
+    done = train_hf([], [f"--train_path={prepared}", "--epochs=1", "--use_cpu", "--max_len", "32"], tmp_path)
+    assert done.returncode == 2
+    assert "expected 32 labels (--max_len), found 64" in done.stderr and "Traceback" not in done.stderr
