@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -33,13 +33,18 @@ def main() -> None:
 def _told(command: Callable[..., None]) -> Callable[..., None]:
     """Turns what a user can mend into one message and exit code 2, instead of a stack."""
 
+    def refuse(message: object) -> NoReturn:
+        print(f"empathy {command.__name__}: error: {message}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
     @functools.wraps(command)
     def told(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except (InputError, OSError) as error:
-            print(f"empathy {command.__name__}: error: {error}", file=sys.stderr)
-            raise typer.Exit(2) from None
+        except InputError as error:
+            refuse(error)
+        except OSError as error:
+            refuse(f"{error.filename}: {error.strerror}" if error.filename is not None else error)
         except KeyboardInterrupt:
             print(f"\nempathy {command.__name__}: interrupted; nothing was written", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -211,11 +216,11 @@ def score(
         skip_errors=on_error == "skip",
         batch_size=batch_size,
     )
-    print(f"{summary.pairs} pairs scored: {output_path}")
+    print(f"{summary.pairs} {'pair' if summary.pairs == 1 else 'pairs'} scored: {output_path}")
     if summary.truncated:
-        print(f"  {summary.truncated} of them have a post longer than the model reads, scored without its end")
+        print(f"  {summary.truncated} of them with a post longer than the model reads, scored without its end")
     if summary.skipped:
-        print(f"  {summary.skipped} rows could not be used and were left out: {summary.errors_path}")
+        print(f"  {summary.skipped} that could not be used and were left out are listed in {summary.errors_path}")
 
 
 @app.command()

@@ -135,15 +135,15 @@ def read_state_dict(path: Path) -> Weights:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
     except pickle.UnpicklingError as error:
-        what = str(error).split("WeightsUnpickler error: ")[-1].splitlines()[0]
+        # Of torch's message only what was found: the rest advises to run it.
+        called = re.search(r"GLOBAL (\S+)", str(error))
+        what = f"code or objects besides tensors ({called[1]})" if called else "no pickled tensors, or is damaged"
         raise InputError(
-            f"{path} is refused: it is damaged, or holds code or objects besides tensors ({what}). Nothing in it was "
-            "run. Save `model.state_dict()` alone."
+            f"{path} is refused: it holds {what}. Nothing in it was run. Save `model.state_dict()` alone."
         ) from None
     except (RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} can't be read as a PyTorch file: {str(error).partition(chr(10))[0] or 'it is empty'}"
-        ) from None
+        what = str(error).partition("\n")[0] or "it ends too early"
+        raise InputError(f"{path} can't be read as a PyTorch file, it may be cut off: {what}") from None
     if not isinstance(content, Mapping) or not content:
         raise InputError(f"{path} holds {_what(content)}, not a state dict of named tensors.")
     others = [name for name, value in content.items() if not isinstance(value, torch.Tensor)]

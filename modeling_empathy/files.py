@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -33,14 +37,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     An empty file stands at the temporary path from the beginning, so that a folder that can't be written to shows
     before the work and not after it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    try:
+    with _moved_into_place(path) as temporary:
         temporary.touch()
         yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -52,16 +51,26 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError(f"{path} exists already: remove it, or name another folder.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    try:
+    with _moved_into_place(path) as temporary:
         temporary.mkdir()
         yield temporary
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _temporary(path: Path) -> Path:
+@contextmanager
+def _moved_into_place(path: Path) -> Iterator[Path]:
+    """A name beside `path`; what stands there at the end becomes `path`. Errors of the disk speak of `path`."""
     # The ending stays, because libraries choose a format by it.
-    return path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in _FULL or (error.filename is not None and Path(error.filename) == temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)

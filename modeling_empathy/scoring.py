@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -84,31 +84,37 @@ def score_file(
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
-            for stretch in _score(pipelines, pairs, batch_size, rationale_format == "mask"):
-                writer.write(stretch)
+            while stretch := list(islice(pairs, batch_size * _BATCHES_A_STRETCH)):
+                results = _score(pipelines, stretch, batch_size, rationale_format == "mask", bar.update)
+                writer.write(zip(stretch, results, strict=True))
                 summary.pairs += len(stretch)
-                summary.truncated += sum(any(result["truncated"].values()) for _, result in stretch)
-                bar.update(len(stretch))
+                summary.truncated += sum(any(result["truncated"].values()) for result in results)
     if rejected is not None and rejected.rows:
         summary.skipped, summary.errors_path = rejected.rows, errors_path
     return summary
 
 
 def _score(
-    pipelines: Sequence[EmpathyPipeline], pairs: Iterator[InputPair], batch_size: int, with_mask: bool
-) -> Iterator[list[tuple[InputPair, dict[str, Any]]]]:
-    """Stretches of pairs with their results, in the order of the pairs."""
-    while stretch := list(islice(pairs, batch_size * _BATCHES_A_STRETCH)):
-        # Posts of like length waste little padding.
-        order = sorted(range(len(stretch)), key=lambda index: sum(map(len, stretch[index][1:])))
-        results: list[dict[str, Any]] = [{} for _ in stretch]
+    pipelines: Sequence[EmpathyPipeline],
+    stretch: Sequence[InputPair],
+    batch_size: int,
+    with_mask: bool,
+    on_progress: Callable[[int], Any],
+) -> list[dict[str, Any]]:
+    """The result of each pair, in their order; `on_progress` is told how many more are done."""
+    # Posts of like length waste little padding.
+    order = sorted(range(len(stretch)), key=lambda index: sum(map(len, stretch[index][1:])))
+    results: list[dict[str, Any]] = [{"truncated": {}} for _ in stretch]
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
         for pipeline in pipelines:
-            scored = pipeline([stretch[index][1:] for index in order], batch_size=batch_size, token_mask=with_mask)
-            for index, result in zip(order, scored, strict=True):
-                before = results[index].get("truncated", {})
+            scored = pipeline([stretch[index][1:] for index in batch], batch_size=batch_size, token_mask=with_mask)
+            for index, result in zip(batch, scored, strict=True):
+                before = results[index]["truncated"]
                 cut = {name: is_cut or before.get(name, False) for name, is_cut in result["truncated"].items()}
                 results[index] |= result | {"truncated": cut}
-        yield list(zip(stretch, results, strict=True))
+        on_progress(len(batch))
+    return results
 
 
 class _RejectedRows:

@@ -208,7 +208,7 @@ def damaged(original: Path, how: str) -> Path:
     [
         ("truncated", ["can't be read"]),
         ("empty", ["can't be read"]),
-        ("code", ["is refused", "open", "Nothing in it was run"]),
+        ("code", ["is refused", "open)", "Nothing in it was run"]),
         ("bare pickle with code", ["is refused", "Nothing in it was run"]),
         ("text", ["is refused"]),
         ("list", ["holds a list, not a state dict"]),

@@ -238,7 +238,7 @@ def test_the_originals_commands_with_only_the_scripts_name_changed(inputs, tmp_p
     ]
     files = ["--train_path=dataset/explorations-test.csv", "--save_model_path=output/reddit_EX.pth"]
     evaluated = ["--do_validation", "--dev_path", "dataset/explorations-test.csv"]
-    done = train_hf([], [*files, *common, *evaluated, "--use_cpu"], tmp_path)
+    done = train_hf([], [*files, *common, *evaluated], tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "--save_model_path output/reddit_EX.pth: no pickle is written" in done.stdout
     assert "empathy convert --reverse --model output/reddit_EX" in done.stdout
