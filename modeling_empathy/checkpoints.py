@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -166,8 +167,13 @@ def convert_back(model: str, output_path: Path) -> str:
         for mechanism in mechanisms:
             ending = f"_{ABBREVIATIONS[mechanism]}" if len(mechanisms) > 1 else ""
             path = output_path.with_name(f"{output_path.stem}{ending}{output_path.suffix or '.pth'}")
-            weights = model_to_state_dict(loaded, mechanism)
-            torch.save(weights, stack.enter_context(whole_file(path)))
+            weights, temporary = model_to_state_dict(loaded, mechanism), stack.enter_context(whole_file(path))
+            try:
+                torch.save(weights, temporary)
+            except RuntimeError as error:  # which is how it says that the disk is full
+                raise OSError(
+                    errno.EIO, f"can't be written, is the disk full? ({_first_line(error)})", str(path)
+                ) from None
             lines.append(f"{mechanism}: {path}")
     return "\n".join(lines)
 

@@ -14,7 +14,7 @@ import pytest
 from modeling_empathy import EmpathyPipeline
 from modeling_empathy.abbreviations import ABBREVIATIONS
 from modeling_empathy.errors import InputError, RowError
-from modeling_empathy.files import whole_folder
+from modeling_empathy.files import whole_file, whole_folder
 from modeling_empathy.pair_files import InputPair, ScoreWriter, format_of, read_pairs
 from modeling_empathy.scoring import score_file
 from tests.csv_files import write_csv
@@ -266,6 +266,20 @@ def test_formats_go_by_the_ending_unless_one_is_named():
     assert format_of(Path("x.NDJSON")) == "jsonl" and format_of(Path("x"), "csv") == "csv"
     with pytest.raises(InputError, match="names no format"):
         format_of(Path("x.txt"))
+
+
+def test_errors_of_the_disk_speak_of_the_output_and_not_of_its_temporary_name(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError) as refused, whole_file(tmp_path / "taken"):
+        pass  # a folder stands where the file shall be
+    assert refused.value.filename == str(tmp_path / "taken")
+    with pytest.raises(OSError) as refused, whole_file(tmp_path / "x.csv"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert refused.value.filename == str(tmp_path / "x.csv")
+    with pytest.raises(OSError) as refused, whole_file(tmp_path / "x.csv"):
+        raise OSError(errno.ENOENT, "No such file or directory", "another file")
+    assert refused.value.filename == "another file"
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
