@@ -91,13 +91,13 @@ def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) 
     if not given.do_eval:
         options += ["--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false"]
     if not is_given("mechanisms"):
-        mechanism = mechanism_of(given.train_path) or mechanism_of(given.save_model_path)
-        if mechanism is None:
+        named = {mechanism_of(given.train_path), mechanism_of(given.save_model_path)} - {None}
+        if len(named) != 1:
             raise ValueError(
-                f"--train_path {given.train_path}: the file's name does not say which mechanism it is about; add "
-                f"--mechanisms with one of {', '.join(MECHANISMS)}."
+                f"--train_path {given.train_path}: which mechanism is it about? Its name and that of --save_model_path "
+                f"{'disagree' if named else 'do not say'}; add --mechanisms with one of {', '.join(MECHANISMS)}."
             )
-        options += ["--mechanisms", mechanism]
+        options += ["--mechanisms", *named]
     return options
 
 

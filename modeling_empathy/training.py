@@ -231,7 +231,7 @@ def _report(
     if not trainer.args.save_model:
         print(f"\nMetrics and plots are in {folder}; the model was not saved (--save_model saves it)")
         return
-    print(f"\nModel, metrics, predictions and plots are in {folder}")
+    print(f"\nModel, metrics, plots{' and predictions' if rows is not None else ''} are in {folder}")
     asked = trainer.args.save_model_path
     if asked is not None and Path(asked) != folder:
         print(

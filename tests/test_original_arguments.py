@@ -92,6 +92,7 @@ def test_another_recipe_or_file_takes_the_place_of_the_published_one(tmp_path, c
     [
         (["--train_path", "mine.csv"], "--mechanisms"),
         (["--train_path", "x_ER_and_EX.csv"], "--mechanisms"),
+        (["--train_path", "x_ER.csv", "--save_model_path", "y_EX.pth"], "disagree; add --mechanisms"),
         (["--train_path", "x_ER.csv", "--do_validation"], "--do_validation needs --dev_path"),
         (["--train_path", "x_ER.csv", "--do_test"], "--do_test needs --test_path"),
         (["--dev_path", "x_ER.csv"], "--dev_path needs --train_path"),
