@@ -91,10 +91,11 @@ def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) 
     if not given.do_eval:
         options += ["--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false"]
     if not is_given("mechanisms"):
-        named = {mechanism_of(given.train_path), mechanism_of(given.save_model_path)} - {None}
+        found = (mechanism_of(given.train_path), mechanism_of(given.save_model_path))
+        named = {mechanism for mechanism in found if mechanism is not None}
         if len(named) != 1:
             raise ValueError(
-                f"--train_path {given.train_path}: which mechanism is it about? Its name and that of --save_model_path "
+                f"--train_path {given.train_path}: which mechanism is it about? Its name and --save_model_path "
                 f"{'disagree' if named else 'do not say'}; add --mechanisms with one of {', '.join(MECHANISMS)}."
             )
         options += ["--mechanisms", *named]
