@@ -75,12 +75,12 @@ def load_pipelines(
 
     Args:
         model: The checkpoint, as in [`load_checkpoint`].
-        by_mechanism: Without it, mechanism to checkpoint; one that scores several takes part with the named one only.
+        by_mechanism: Without it, mechanism to the checkpoint that scores it, and nothing else.
         tokenizer: As in [`load_checkpoint`].
         device: As in [`resolve_device`].
 
     Raises:
-        InputError: If a checkpoint does not score the mechanism that it was named for.
+        InputError: If a checkpoint scores anything but the mechanism that it was named for.
     """
     wanted = by_mechanism.items() if model is None else [(None, model)]
     pipelines = []

@@ -115,7 +115,7 @@ def model_to_state_dict(model: EmpathyModel, mechanism: str) -> Weights:
     if wrong:
         raise InputError(f"The original code can't compute what this model computes: {'; '.join(wrong)}.")
     own = model.state_dict()
-    weights = {original: own[name].clone() for original, name in _renamed(own, mechanism, config)}
+    weights = {original: own[name].float().clone() for original, name in _renamed(own, mechanism, config)}
     size = config.hidden_size
     for pooler in _POOLERS:
         weights[f"{pooler}.weight"] = torch.zeros(size, size)
@@ -156,9 +156,9 @@ def read_state_dict(path: Path) -> Weights:
 
 
 def _renamed(own: Weights, mechanism: str, config: EmpathyConfig | None = None) -> Iterator[tuple[str, str]]:
-    """Each of the original's names with ours."""
-    shared = config is None or config.share_responder_encoder
-    responder = f"responder_encoders.{0 if shared or config is None else config.mechanisms.index(mechanism)}."
+    """Each of the original's names with ours; without a configuration, those of a model of one mechanism."""
+    index = 0 if config is None or config.share_responder_encoder else config.mechanisms.index(mechanism)
+    responder = f"responder_encoders.{index}."
     for name in own:
         if name.startswith("seeker_encoder."):
             yield f"{_SEEKER}.{name.removeprefix('seeker_encoder.')}", name

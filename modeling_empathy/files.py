@@ -56,6 +56,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+def check_apart(input_path: Path, output_path: Path) -> None:
+    """Raises an `InputError` if an output would take the place of its own input."""
+    if input_path.resolve() == output_path.resolve():
+        raise InputError(f"{output_path} is the input: name another output.")
+
+
 @contextmanager
 def _moved_into_place(path: Path) -> Iterator[Path]:
     """A name beside `path`; what stands there at the end becomes `path`. Errors of the disk speak of `path`."""

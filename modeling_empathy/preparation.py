@@ -9,7 +9,7 @@ import datasets
 from .annotated_files import TEXTS, annotation_features, as_row, read_pairs
 from .encoders import load_tokenizer
 from .errors import InputError
-from .files import write_whole
+from .files import check_apart, write_whole
 from .prepared import write_prepared_csv
 from .rationale_labels import label_responses
 
@@ -35,6 +35,7 @@ def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-ba
         raise InputError(f"{input_path} is not a file.")
     if output_path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{output_path}: name a .csv or a .parquet file.")
+    check_apart(input_path, output_path)
     as_original = output_path.suffix == ".csv"
     try:
         tokenizer = load_tokenizer(encoder, as_original=as_original)

@@ -138,7 +138,7 @@ def _checked_labels(name: str, row: CsvRow, max_length: int) -> list[int]:
         raise wrong_cell(name, row, "rationale_labels", "expected 0 and 1 with commas between them")
     if len(parts) != max_length:
         raise wrong_cell(
-            name, row, "rationale_labels", f"expected {max_length} labels (--max_len), found {len(parts)}"
+            name, row, "rationale_labels", f"expected {max_length} labels, the maximum length here, found {len(parts)}"
         )
     return [int(part) for part in parts]
 

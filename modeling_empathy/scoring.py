@@ -13,7 +13,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from .errors import InputError, RowError, raise_error
-from .files import whole_file
+from .files import check_apart, whole_file
 from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
 from .pipeline_empathy import EmpathyPipeline
 
@@ -69,6 +69,7 @@ def score_file(
     Raises:
         InputError: Where input or output can't be used; then nothing is written.
     """
+    check_apart(input_path, output_path)
     summary = ScoringSummary()
     output_format = format_of(output_path)
     errors_path = output_path.with_name(output_path.name + ".errors.jsonl")

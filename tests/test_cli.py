@@ -158,6 +158,9 @@ def test_what_can_be_mended_is_one_message(model, pairs, tmp_path):
         "prepare", "--input_path", pairs, "--output_path", tmp_path / "x.txt"
     )
     assert "No such option" in refused("score", "--input-path", pairs, *out)
+    itself = ("--input_path", pairs, "--output_path", tmp_path / "." / "pairs.csv")
+    assert "is the input" in refused("score", "--model", model, *itself)
+    assert "is the input" in refused("prepare", *itself)
     folder = tmp_path / "a file"
     folder.write_text("")
     assert "error" in refused("score", "--input_path", pairs, "--model", model, "--output_path", folder / "out.csv")

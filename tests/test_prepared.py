@@ -108,7 +108,7 @@ def test_files_of_the_original_preparation_are_read(corpus_dir, tmp_path, encode
     ("changes", "message"),
     [
         ({"rationale_labels": "0,1,x"}, "row 1 .line 2., column 'rationale_labels': expected 0 and 1"),
-        ({"rationale_labels": "0,1,0"}, r"expected 32 labels \(--max_len\), found 3"),
+        ({"rationale_labels": "0,1,0"}, "expected 32 labels, the maximum length here, found 3"),
         ({"rationale_labels": ",".join(["0"] * 31 + ["1"])}, "expected no 1 behind the"),
         ({"rationale_labels_trimmed": "77"}, "another --encoder"),
         ({"level": "3"}, "column 'level'"),

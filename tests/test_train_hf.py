@@ -259,4 +259,4 @@ def test_the_originals_commands_with_only_the_scripts_name_changed(inputs, tmp_p
     prepare_file(tmp_path / "dataset" / "explorations-test.csv", prepared, inputs["encoder"])
     done = train_hf([], [f"--train_path={prepared}", "--epochs=1", "--use_cpu", "--max_len", "32"], tmp_path)
     assert done.returncode == 2
-    assert "expected 32 labels (--max_len), found 64" in done.stderr and "Traceback" not in done.stderr
+    assert "expected 32 labels, the maximum length here, found 64" in done.stderr and "Traceback" not in done.stderr
