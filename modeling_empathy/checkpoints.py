@@ -53,7 +53,7 @@ def load_checkpoint(
     try:
         # With the configuration, or it would ask on standard input whether to run the checkpoint's code.
         return model, AutoTokenizer.from_pretrained(_source(name), config=model.config)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(
             f"{name!r} has no tokenizer that could be loaded ({_first_line(error)}): save the encoder's into it, or "
             "name one with --tokenizer."
