@@ -54,7 +54,9 @@ def read_corpus(
         "validation": data_args.dev_path if do_eval else None,
         "test": data_args.test_path if do_predict else None,
     }
-    tokenizer = load_tokenizer(model_args.encoder, as_original=model_args.original_tokenization)
+    tokenizer = load_tokenizer(
+        model_args.encoder, revision=model_args.encoder_revision, as_original=model_args.original_tokenization
+    )
     return datasets.DatasetDict(
         {split: read_annotated(Path(path), tokenizer, data_args.max_length) for split, path in paths.items() if path}
     )

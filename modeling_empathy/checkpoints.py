@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from .abbreviations import ABBREVIATIONS
 from .conversion import model_from_pth, model_to_state_dict
 from .encoders import load_tokenizer
-from .errors import InputError
+from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
 from .modeling_empathy import EmpathyModel
@@ -46,16 +46,16 @@ def load_checkpoint(
                 f"{name} does not say which mechanism it is about: give it as --ER_model_path, --IP_model_path or "
                 "--EX_model_path, or convert it first with `empathy convert`."
             )
-        return model_from_pth(Path(name), mechanism), _original_tokenizer(tokenizer or ORIGINAL_ENCODER)
+        return model_from_pth(Path(name), mechanism), load_tokenizer(tokenizer or ORIGINAL_ENCODER, as_original=True)
     model = load_model(name)
     if tokenizer is not None:
-        return model, _original_tokenizer(tokenizer)
+        return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
     try:
         # With the configuration, or it would ask on standard input whether to run the checkpoint's code.
         return model, AutoTokenizer.from_pretrained(_source(name), config=model.config)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(
-            f"{name!r} has no tokenizer that could be loaded ({_first_line(error)}): save the encoder's into it, or "
+            f"{name!r} has no tokenizer that could be loaded ({first_line(error)}): save the encoder's into it, or "
             "name one with --tokenizer."
         ) from None
 
@@ -65,7 +65,7 @@ def load_model(name: str) -> EmpathyModel:
     try:
         return EmpathyModel.from_pretrained(_source(name)).eval()
     except (OSError, ValueError) as error:
-        raise InputError(f"No model can be loaded from {_source(name)!r}: {_first_line(error)}") from None
+        raise InputError(f"No model can be loaded from {_source(name)!r}: {first_line(error)}") from None
 
 
 def load_pipelines(
@@ -100,7 +100,7 @@ def resolve_device(device: str | None) -> torch.device:
     try:
         return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
-        raise InputError(f"--device {device}: {_first_line(error)}") from None
+        raise InputError(f"--device {device}: {first_line(error)}") from None
 
 
 def convert_files(paths: Mapping[str, Path], output_path: Path, tokenizer: str | None = None, **options: Any) -> str:
@@ -123,7 +123,7 @@ def convert_files(paths: Mapping[str, Path], output_path: Path, tokenizer: str |
     sizes = model.config.encoder_config
     if tokenizer is None and sizes.vocab_size == ROBERTA_VOCABULARY:
         tokenizer = ORIGINAL_ENCODER
-    own = None if tokenizer in (None, "none") else _original_tokenizer(str(tokenizer))
+    own = None if tokenizer in (None, "none") else load_tokenizer(str(tokenizer), as_original=True)
     if own is not None and len(own) > sizes.vocab_size:
         raise InputError(
             f"The tokenizer {tokenizer!r} has {len(own)} tokens and the encoders {sizes.vocab_size}: name the one "
@@ -172,7 +172,7 @@ def convert_back(model: str, output_path: Path) -> str:
                 torch.save(weights, temporary)
             except RuntimeError as error:  # which is how it says that the disk is full
                 raise OSError(
-                    errno.EIO, f"can't be written, is the disk full? ({_first_line(error)})", str(path)
+                    errno.EIO, f"can't be written, is the disk full? ({first_line(error)})", str(path)
                 ) from None
             lines.append(f"{mechanism}: {path}")
     return "\n".join(lines)
@@ -186,14 +186,3 @@ def _source(name: str) -> str:
     if Path(name).suffix in PICKLES or Path(name).is_absolute() or name.count("/") != 1:
         raise InputError(f"{name}: there is no such file or folder.")
     return name
-
-
-def _original_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    try:
-        return load_tokenizer(name, as_original=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"The tokenizer {name!r} can't be loaded: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

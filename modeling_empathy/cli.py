@@ -184,7 +184,9 @@ def score(
     ] = None,
     tokenizer: Annotated[
         str | None,
-        typer.Option("--tokenizer", help="For a .pth of the original (default: the checkpoint's, or roberta-base)."),
+        typer.Option(
+            "--tokenizer", help="For a checkpoint without one (default: its own, or of a .pth roberta-base's)."
+        ),
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Pairs scored at once.")] = 32,
     device: Annotated[

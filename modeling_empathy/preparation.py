@@ -37,10 +37,7 @@ def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-ba
         raise InputError(f"{output_path}: name a .csv or a .parquet file.")
     check_apart(input_path, output_path)
     as_original = output_path.suffix == ".csv"
-    try:
-        tokenizer = load_tokenizer(encoder, as_original=as_original)
-    except (OSError, ValueError) as error:
-        raise InputError(f"The tokenizer of {encoder!r} can't be loaded: {str(error).splitlines()[0]}") from None
+    tokenizer = load_tokenizer(encoder, as_original=as_original)
     pairs = read_pairs(input_path)
     if as_original:
         write_whole(output_path, lambda path: write_prepared_csv(path, pairs, tokenizer, max_length))

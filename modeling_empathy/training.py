@@ -69,33 +69,10 @@ def train_and_report(
         model_args.encoder, revision=model_args.encoder_revision, as_original=model_args.original_tokenization
     )
     with training_args.main_process_first(desc="tokenizing"):
-        features = {
-            split: build_features(
-                rows,
-                tokenizer,
-                model_args.mechanisms,
-                max_length=data_args.max_length,
-                # The heuristic is one of training; what is measured is always what was annotated.
-                unannotated=data_args.unannotated if split == "train" else "none",
-            )
-            for split, rows in corpus.items()
-        }
-    _log_truncation(features, data_args.max_length)
+        features = _features_of(corpus, tokenizer, model_args, data_args)
     model = build_model(model_args, data_args, tokenizer, features["train"])
     metrics_of = EmpathyMetrics(model.config)
-    padded_length = model.config.max_post_length if model.config.attend_to_padding else 0
-    trainer = EmpathyTrainer(
-        model=model,
-        args=training_args,
-        data_collator=EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length),
-        train_dataset=features["train"],
-        eval_dataset=features.get("validation"),
-        processing_class=tokenizer,
-        compute_metrics=metrics_of,
-    )
-    if not training_args.disable_tqdm:
-        trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(EmpathyProgress)
+    trainer = _trainer_of(model, tokenizer, features, metrics_of, training_args)
     splits: dict[str, dict[str, float]] = {}
     predictions = None
     # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
@@ -114,6 +91,54 @@ def train_and_report(
         arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
         _report(trainer, features.get("test"), predictions, splits, arguments)
     return splits.get("test", {})
+
+
+def _features_of(
+    corpus: datasets.DatasetDict,
+    tokenizer: PreTrainedTokenizerBase,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+) -> dict[str, datasets.Dataset]:
+    features = {
+        split: build_features(
+            rows,
+            tokenizer,
+            model_args.mechanisms,
+            max_length=data_args.max_length,
+            # The heuristic is one of training; what is measured is always what was annotated.
+            unannotated=data_args.unannotated if split == "train" else "none",
+        )
+        for split, rows in corpus.items()
+    }
+    cut = sum(sum(split["truncated_rationales"]) for split in features.values())
+    if cut:
+        logger.warning(
+            f"{cut} rationales reach past the first {data_args.max_length} tokens of their response and were cut."
+        )
+    return features
+
+
+def _trainer_of(
+    model: EmpathyModel,
+    tokenizer: PreTrainedTokenizerBase,
+    features: dict[str, datasets.Dataset],
+    metrics_of: EmpathyMetrics,
+    training_args: EmpathyTrainingArguments,
+) -> EmpathyTrainer:
+    padded_length = model.config.max_post_length if model.config.attend_to_padding else 0
+    trainer = EmpathyTrainer(
+        model=model,
+        args=training_args,
+        data_collator=EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length),
+        train_dataset=features["train"],
+        eval_dataset=features.get("validation"),
+        processing_class=tokenizer,
+        compute_metrics=metrics_of,
+    )
+    if not training_args.disable_tqdm:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(EmpathyProgress)
+    return trainer
 
 
 def _validate(trainer: EmpathyTrainer, metrics_of: EmpathyMetrics, features: datasets.Dataset) -> dict[str, float]:
@@ -142,7 +167,8 @@ def _train_separately(
         if training_args.resume_from_checkpoint == "last" and not any((folder / mechanism).glob("checkpoint-*")):
             of_mechanism.resume_from_checkpoint = None  # the run before had not come to this one
         own_args = replace(model_args, mechanisms=[mechanism])
-        test |= train_and_report(corpus, own_args, data_args, of_mechanism)
+        metrics = train_and_report(corpus, own_args, data_args, of_mechanism)
+        test |= {name: value for name, value in metrics.items() if name.startswith(mechanism)}
     if training_args.process_index == 0:
         if training_args.save_model:
             folders = [folder / mechanism for mechanism in model_args.mechanisms]
@@ -151,9 +177,8 @@ def _train_separately(
             AutoTokenizer.from_pretrained(folders[0], config=joined.config).save_pretrained(folder)
             print(f"\nThe three in one checkpoint are in {folder}")
         if test:
-            test["macro_f1"] = sum(test[f"{one}_macro_f1"] for one in model_args.mechanisms) / len(
-                model_args.mechanisms
-            )
+            macro_f1 = [test[f"{mechanism}_macro_f1"] for mechanism in model_args.mechanisms]
+            test["macro_f1"] = sum(macro_f1) / len(macro_f1)
             arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
             save_metrics(folder / "metrics.json", {"test": test}, arguments)
             print(f"\n{metrics_table(test, model_args.mechanisms)}")
@@ -249,12 +274,6 @@ def _checkpoint(args: EmpathyTrainingArguments) -> str | None:
     if checkpoint is None:
         raise ValueError(f"--resume_from_checkpoint last: there is no checkpoint in {args.output_dir!r}.")
     return checkpoint
-
-
-def _log_truncation(features: dict[str, datasets.Dataset], max_length: int) -> None:
-    cut = sum(sum(split["truncated_rationales"]) for split in features.values())
-    if cut:
-        logger.warning(f"{cut} rationales reach past the first {max_length} tokens of their response and were cut.")
 
 
 def _without_prefix(metrics: dict[str, float], prefix: str) -> dict[str, float]:
