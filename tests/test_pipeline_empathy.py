@@ -59,6 +59,18 @@ def test_padding_that_is_attended_to_is_always_as_long():
     assert longer(PAIRS[0])["explorations"]["score"] != pytest.approx(alone[0]["explorations"]["score"], abs=1e-6)
 
 
+def test_loading_a_checkpoint_asks_nothing(tmp_path, monkeypatch):
+    scorer = pipeline_for()
+    scorer.model.save_pretrained(tmp_path)
+    scorer.tokenizer.save_pretrained(tmp_path)
+
+    def asked(*prompt):
+        raise AssertionError(f"asked on standard input, where pairs may come from: {prompt}")
+
+    monkeypatch.setattr("builtins.input", asked)
+    assert_same(EmpathyPipeline.from_pretrained(tmp_path)(PAIRS[0]), scorer(PAIRS[0]))
+
+
 def test_every_form_of_a_pair_means_the_same():
     scorer = pipeline_for()
     seeker, response = PAIRS[0]
