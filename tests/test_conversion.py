@@ -1,12 +1,12 @@
 """Original checkpoints: the same outputs here and back there; what is no such file is refused and leaves nothing."""
 
-import json
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
 
+from benchmarks.golden_outputs import differences
 from modeling_empathy import MECHANISMS, EmpathyModel
 from modeling_empathy.checkpoints import convert_back, convert_files, load_checkpoint, load_pipelines
 from modeling_empathy.conversion import model_from_pth, model_to_state_dict, read_state_dict
@@ -39,37 +39,14 @@ def outputs(model: EmpathyModel | OriginalBiEncoder, batch: dict[str, torch.Tens
     return tuple(found) if isinstance(model, OriginalBiEncoder) else (found.empathy_logits, found.rationale_logits)
 
 
-def test_the_golden_outputs_of_the_original_code(original_checkpoint_dir, tmp_path):
-    golden = {
-        name: torch.tensor(value) if isinstance(value, list) else value
-        for name, value in json.loads((original_checkpoint_dir / "tiny.json").read_text()).items()
-    }
-    source = original_checkpoint_dir / "tiny.pth"
-    options = {"num_attention_heads": 4, "lambda_EI": golden["lambda_EI"], "lambda_RE": golden["lambda_RE"]}
-    convert_files({"explorations": source}, tmp_path / "there", **options)
-    convert_back(str(tmp_path / "there"), tmp_path / "back.pth")
-    convert_files({"explorations": tmp_path / "back.pth"}, tmp_path / "again", **options)
-    mask = golden["attention_mask_RP"]
-    for folder in ("there", "again"):
-        output = EmpathyModel.from_pretrained(tmp_path / folder)(
-            golden["input_ids_SP"],
-            golden["attention_mask_SP"],
-            golden["input_ids_RP"],
-            mask,
-            empathy_labels=golden["empathy_labels"][:, None],
-            rationale_labels=golden["rationale_labels"].masked_fill(mask == 0, -100)[:, None],
-        )
-        for found, name in (
-            (output.empathy_logits[:, 0], "logits_empathy"),
-            (output.rationale_logits[:, 0], "logits_rationale"),
-            (output.identification_loss, "loss_empathy"),
-            (output.rationale_loss, "loss_rationale"),
-            (output.loss, "loss"),
-        ):
-            torch.testing.assert_close(found, torch.as_tensor(golden[name]), atol=1e-5, rtol=0)
-    shapes, original = (
-        {name: one.shape for name, one in read_state_dict(path).items()} for path in (tmp_path / "back.pth", source)
-    )
+def test_the_golden_outputs_of_the_original_code_there_and_back(original_checkpoint_dir, tmp_path):
+    found = differences(original_checkpoint_dir, tmp_path)
+    assert set(found) == {"converted", "there and back"}
+    for of_state in found.values():
+        assert set(of_state) == {"logits_empathy", "logits_rationale", "loss_empathy", "loss_rationale", "loss"}
+        assert max(of_state.values()) < 1e-5
+    paths = (tmp_path / "back.pth", original_checkpoint_dir / "tiny.pth")
+    shapes, original = ({name: one.shape for name, one in read_state_dict(path).items()} for path in paths)
     assert shapes == original
 
 
