@@ -110,6 +110,11 @@ class EmpathyConfig(PreTrainedConfig):
             )
 
     @property
+    def padded_length(self) -> int:
+        """Tokens that posts are padded to in any case: `max_post_length` where padding is attended to, 0 elsewhere."""
+        return self.max_post_length if self.attend_to_padding else 0
+
+    @property
     def hidden_size(self) -> int:
         """Width of the token states, the encoder's own."""
         return self.encoder_config.hidden_size

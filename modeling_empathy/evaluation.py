@@ -54,8 +54,9 @@ def evaluate_checkpoint(
     """
     config = model.config
     max_length = config.max_post_length
-    is_padded = config.attend_to_padding or "original" in definitions
-    collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=max_length if is_padded else 0)
+    # The original scores what a model says of padding.
+    padded_length = max_length if "original" in definitions else config.padded_length
+    collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length)
     features = build_features(rows, tokenizer, mechanisms, max_length=max_length)
     logits, scores, labels = _predict(model, features, collator, mechanisms, batch_size, show_progress)
     thresholds = {name: config.rationale_thresholds[config.mechanisms.index(name)] for name in mechanisms}

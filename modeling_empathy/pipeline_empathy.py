@@ -110,9 +110,8 @@ class EmpathyPipeline(Pipeline):
         # Pairs travel unpadded and as objects, so that the base class's collator leaves them alone: it pads only
         # `input_ids` with the tokenizer's pad id, and everything else with 0, which is a word in some vocabularies.
         pairs = input_tensors["pair"] if isinstance(input_tensors["pair"], list) else [input_tensors["pair"]]
-        config = self.model.config
-        padded_length = config.max_post_length if config.attend_to_padding else 0
-        batch = pad_posts([vars(pair) for pair in pairs], self.tokenizer.pad_token_id, at_least=padded_length)
+        at_least = self.model.config.padded_length
+        batch = pad_posts([vars(pair) for pair in pairs], self.tokenizer.pad_token_id, at_least=at_least)
         output = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()})
         return {
             "pair": pairs,
@@ -134,11 +133,8 @@ class EmpathyPipeline(Pipeline):
                 pair, model_outputs["level_probabilities"][0, index], probabilities, reached, config.id2label
             )
             if token_mask:
-                mask = (probabilities >= reached).int().tolist()
-                if not config.attend_to_padding:
-                    special = pair.response_special_tokens_mask
-                    mask = [int(one and not other) for one, other in zip(mask, special, strict=False)]
-                result[mechanism]["token_mask"] = mask + [0] * (pair.max_length - len(mask))
+                marks = (probabilities >= reached).int().tolist()
+                result[mechanism]["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
         result["truncated"] = pair.truncated
         return result
 
@@ -231,6 +227,15 @@ def pad_posts(
             batch[f"{post}_input_ids"][index, : len(one)] = one
             batch[f"{post}_attention_mask"][index, : len(one)] = 1
     return batch
+
+
+def _of_words(pair: EncodedPair, marks: Sequence[int]) -> list[int]:
+    """The marks of the response's tokens up to `max_length`: 0 on special tokens and where there is no token."""
+    own = [
+        int(mark and not is_special)
+        for mark, is_special in zip(marks, pair.response_special_tokens_mask, strict=False)
+    ]
+    return own + [0] * (pair.max_length - len(own))
 
 
 def _posts(pair: Any) -> tuple[str, str]:

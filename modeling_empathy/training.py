@@ -125,11 +125,10 @@ def _trainer_of(
     metrics_of: EmpathyMetrics,
     training_args: EmpathyTrainingArguments,
 ) -> EmpathyTrainer:
-    padded_length = model.config.max_post_length if model.config.attend_to_padding else 0
     trainer = EmpathyTrainer(
         model=model,
         args=training_args,
-        data_collator=EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length),
+        data_collator=EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=model.config.padded_length),
         train_dataset=features["train"],
         eval_dataset=features.get("validation"),
         processing_class=tokenizer,
