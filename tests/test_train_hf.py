@@ -211,7 +211,7 @@ def predicted_accuracy(folder: Path, mechanism: str) -> float:
 
 
 def test_evaluating_a_checkpoint_gives_the_metrics_of_its_run(inputs, tmp_path):
-    expected = run(options(inputs, tmp_path / "out", num_train_epochs=1))
+    expected = run(options(inputs, tmp_path / "out", num_train_epochs=6))
     model = EmpathyModel.from_pretrained(tmp_path / "out")
     test = load_epitome(data_dir=inputs["data_dir"])["test"]
     for mechanisms in (list(MECHANISMS), ["explorations"]):
@@ -219,7 +219,10 @@ def test_evaluating_a_checkpoint_gives_the_metrics_of_its_run(inputs, tmp_path):
         compared = [name for name in found["corrected"] if name.startswith(mechanisms[0])]
         assert len(compared) > 20
         for name in compared:
-            assert found["corrected"][name] == pytest.approx(expected[name], abs=1e-6), name
+            # Other batches round otherwise: a token score close to a threshold or to another may change sides.
+            rounded = 0.02 if "token" in name or "iou" in name else 1e-6
+            assert found["corrected"][name] == pytest.approx(expected[name], abs=rounded), name
+        assert max(found["corrected"][f"{one}_annotated_token_auprc"] for one in mechanisms) > 0.8
 
 
 def test_the_originals_commands_with_only_the_scripts_name_changed(inputs, tmp_path):
