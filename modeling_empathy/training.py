@@ -174,7 +174,7 @@ def _train_separately(
             joined = join_models([EmpathyModel.from_pretrained(one) for one in folders])
             joined.save_pretrained(folder)
             AutoTokenizer.from_pretrained(folders[0], config=joined.config).save_pretrained(folder)
-            print(f"\nThe three in one checkpoint are in {folder}")
+            print(f"\nJoined in one checkpoint: {folder}")
         if test:
             macro_f1 = [test[f"{mechanism}_macro_f1"] for mechanism in model_args.mechanisms]
             test["macro_f1"] = sum(macro_f1) / len(macro_f1)
