@@ -222,7 +222,6 @@ def test_evaluating_a_checkpoint_gives_the_metrics_of_its_run(inputs, tmp_path):
             # Other batches round otherwise: a token score close to a threshold or to another may change sides.
             rounded = 0.02 if "token" in name or "iou" in name else 1e-6
             assert found["corrected"][name] == pytest.approx(expected[name], abs=rounded), name
-        assert max(found["corrected"][f"{one}_annotated_token_auprc"] for one in mechanisms) > 0.8
 
 
 def test_the_originals_commands_with_only_the_scripts_name_changed(inputs, tmp_path):
