@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+TEXTS = ("sp_id", "rp_id", "seeker_post", "response_post")
 # How file names speak of a mechanism: "explorations-reddit.csv", "sample_input_model_ER.csv", "reddit_IP.pth".
 _NAMED = {
     "emotional_reactions": ("emotional", "er"),
@@ -47,8 +48,10 @@ def rationales_in(text: str, spans: Iterable[tuple[int, int]]) -> list[dict[str,
     return [{"start": start, "end": end, "text": text[start:end]} for start, end in sorted(spans)]
 
 
-TEXTS = ("sp_id", "rp_id", "seeker_post", "response_post")
-_FEATURES = datasets.Features({column: datasets.Value("string") for column in TEXTS} | annotation_features())
+def row_features(with_token_labels: bool = False) -> datasets.Features:
+    """The columns of a pair that is annotated for one mechanism."""
+    texts = {column: datasets.Value("string") for column in TEXTS}
+    return datasets.Features(texts | annotation_features(with_token_labels))
 
 
 def read_annotated(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> datasets.Dataset:
@@ -82,7 +85,7 @@ def read_annotated(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: i
             f"{path.name} is no annotated file: expected the columns {', '.join(COLUMNS)}, or those of a prepared "
             f"file, {', '.join(PREPARED_COLUMNS)}; the header has {', '.join(map(repr, header))}."
         )
-    return datasets.Dataset.from_list([as_row(pair) for pair in read_pairs(path)], features=_FEATURES)
+    return datasets.Dataset.from_list([as_row(pair) for pair in read_pairs(path)], features=row_features())
 
 
 def read_pairs(path: Path) -> list[AnnotatedPair]:
@@ -99,9 +102,9 @@ def as_row(pair: AnnotatedPair) -> dict[str, Any]:
     return {name: getattr(pair, name) for name in TEXTS} | {"level": pair.level, "rationales": rationales}
 
 
-def mechanism_of(*names: str | None) -> str | None:
-    """The mechanism that file names speak of, or None where they speak of none or of several."""
-    words = [word for name in names if name for word in Path(name).stem.lower().replace("-", "_").split("_")]
+def mechanism_of(name: str | None) -> str | None:
+    """The mechanism that a file's name speaks of, or None where it speaks of none or of several."""
+    words = Path(name or "").stem.lower().replace("-", "_").split("_")
     found = [
         mechanism
         for mechanism, (stem, abbreviation) in _NAMED.items()
@@ -115,8 +118,9 @@ def _read_parquet(path: Path) -> datasets.Dataset:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} can't be read as Parquet: {error}") from None
-    check_columns(table.column_names, list(_FEATURES), path.name)
-    rows = table.select(list(_FEATURES)).to_pylist()
+    features = row_features()
+    check_columns(table.column_names, list(features), path.name)
+    rows = table.select(list(features)).to_pylist()
     if not rows:
         raise InputError(f"{path.name} has no rows.")
     for number, row in enumerate(rows, start=1):
@@ -129,4 +133,4 @@ def _read_parquet(path: Path) -> datasets.Dataset:
         for span in row["rationales"] or ():
             if row["response_post"][span["start"] : span["end"]] != span["text"] or not span["text"]:
                 raise InputError(f"{place}, column 'rationales': {span} is not in the response.")
-    return datasets.Dataset.from_list(rows, features=_FEATURES)
+    return datasets.Dataset.from_list(rows, features=features)

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from .abbreviations import ABBREVIATIONS
+from .checkpoint_names import PICKLES, checkpoint_folder
 from .conversion import model_from_pth, model_to_state_dict
 from .encoders import load_tokenizer
 from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
 from .modeling_empathy import EmpathyModel
-from .original_arguments import PICKLES, checkpoint_folder
-from .pipeline_empathy import EmpathyPipeline
+from .pipeline_empathy import EmpathyPipeline, own_tokenizer
 
 
 ORIGINAL_ENCODER = "roberta-base"
@@ -51,8 +51,7 @@ def load_checkpoint(
     if tokenizer is not None:
         return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
     try:
-        # With the configuration, or it would ask on standard input whether to run the checkpoint's code.
-        return model, AutoTokenizer.from_pretrained(_source(name), config=model.config)
+        return model, own_tokenizer(_source(name), model.config)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(
             f"{name!r} has no tokenizer that could be loaded ({first_line(error)}): save the encoder's into it, or "

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
@@ -52,6 +52,7 @@ def _told(command: Callable[..., None]) -> Callable[..., None]:
     return told
 
 
+PathOrName = TypeVar("PathOrName", Path, str)
 Mechanism = Literal["emotional_reactions", "interpretations", "explorations"]
 ModelPath = Annotated[
     str | None,
@@ -61,6 +62,11 @@ ModelPath = Annotated[
 
 def _mechanism_option(code: str, what: str) -> Any:
     return typer.Option(f"--{code}_model_path", metavar="PATH", help=f"{what} of {_spelled(code)}.")
+
+
+def _by_mechanism(*paths: PathOrName | None) -> dict[str, PathOrName]:
+    """Mechanism to what was given for it, of those for which something was."""
+    return {mechanism: path for mechanism, path in zip(ABBREVIATIONS, paths, strict=True) if path is not None}
 
 
 def _spelled(code: str) -> str:
@@ -134,8 +140,7 @@ def convert(
     """
     from . import checkpoints
 
-    paths = dict(zip(ABBREVIATIONS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
-    given = {mechanism: path for mechanism, path in paths.items() if path is not None}
+    given = _by_mechanism(ER_model_path, IP_model_path, EX_model_path)
     if reverse:
         if model is None or given:
             raise InputError("--reverse takes the checkpoint from --model, and no --{ER,IP,EX}_model_path.")
@@ -205,8 +210,7 @@ def score(
     from .pair_files import STDIN
     from .scoring import score_file
 
-    paths = dict(zip(ABBREVIATIONS, (ER_model_path, IP_model_path, EX_model_path), strict=True))
-    given = {mechanism: path for mechanism, path in paths.items() if path is not None}
+    given = _by_mechanism(ER_model_path, IP_model_path, EX_model_path)
     if (model is None) == (not given):
         raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path.")
     summary = score_file(

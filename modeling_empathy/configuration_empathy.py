@@ -114,6 +114,10 @@ class EmpathyConfig(PreTrainedConfig):
         """Tokens that posts are padded to in any case: `max_post_length` where padding is attended to, 0 elsewhere."""
         return self.max_post_length if self.attend_to_padding else 0
 
+    def responder_index(self, mechanism: str) -> int:
+        """Which of the response encoders a mechanism reads."""
+        return 0 if self.share_responder_encoder else self.mechanisms.index(mechanism)
+
     @property
     def hidden_size(self) -> int:
         """Width of the token states, the encoder's own."""

@@ -88,7 +88,7 @@ def model_from_pth(
         raise InputError(f"{path}: max_len {max_length} is more than the {reach} positions of its encoders.")
     model = EmpathyModel(config).eval()
     expected = model.state_dict()
-    names = dict(_renamed(expected, mechanism))
+    names = dict(_renamed(expected, mechanism, config))
     _check_tensors(weights, {original: expected[own].shape for original, own in names.items()}, config, path)
     model.load_state_dict({own: weights[original] for original, own in names.items()})
     return model
@@ -155,10 +155,9 @@ def read_state_dict(path: Path) -> Weights:
     return dict(content)
 
 
-def _renamed(own: Weights, mechanism: str, config: EmpathyConfig | None = None) -> Iterator[tuple[str, str]]:
-    """Each of the original's names with ours; without a configuration, those of a model of one mechanism."""
-    index = 0 if config is None or config.share_responder_encoder else config.mechanisms.index(mechanism)
-    responder = f"responder_encoders.{index}."
+def _renamed(own: Weights, mechanism: str, config: EmpathyConfig) -> Iterator[tuple[str, str]]:
+    """Each of the original's names with ours."""
+    responder = f"responder_encoders.{config.responder_index(mechanism)}."
     for name in own:
         if name.startswith("seeker_encoder."):
             yield f"{_SEEKER}.{name.removeprefix('seeker_encoder.')}", name

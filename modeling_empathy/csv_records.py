@@ -7,13 +7,16 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import InputError, RowError, raise_error, shortened
 
 
 # Characters; far above any post. A quote that is never closed swallows the rest of a file up to this.
 LONGEST_CELL = 16 * 2**20
+
+# How text is opened: bytes that are no UTF-8 become lone surrogates, so that the cell they stand in can be named.
+TEXT: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
 
 _field_limit_lock = threading.Lock()
 
@@ -38,19 +41,18 @@ def read_csv(
     """Reads a CSV file; see [`csv_rows`].
 
     Args:
-        path: UTF-8, with or without a byte order mark. Bytes that are no UTF-8 become lone surrogates, so that the
-            cell they stand in can be named.
+        path: UTF-8, with or without a byte order mark.
         required: The columns it must have.
         name: What errors call the file; its own name when left out.
         on_error: Called with a record that can't be read.
     """
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with path.open(**TEXT) as file:
         yield from csv_rows(file, name or path.name, required, on_error)
 
 
 def csv_header(path: Path) -> list[str]:
     """The columns of a CSV file; none of an empty one."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with path.open(**TEXT) as file:
         return next(_records(file, path.name, raise_error), (0, []))[1]
 
 
@@ -99,12 +101,19 @@ def check_columns(found: Sequence[str], required: Sequence[str], name: str) -> N
 def check_text(name: str, row: CsvRow, column: str, may_be_empty: bool = False) -> None:
     """Raises a `RowError` if a cell is empty, is no UTF-8 or has a NUL byte."""
     value = row.cells[column]
-    if not value.isprintable() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise wrong_cell(name, row, column, "expected UTF-8 text")
-    if "\0" in value:
-        raise wrong_cell(name, row, column, "expected text without NUL bytes")
+    if expected := unreadable(value):
+        raise wrong_cell(name, row, column, expected)
     if not may_be_empty and not value.strip():
         raise wrong_cell(name, row, column, "expected a value")
+
+
+def unreadable(text: str) -> str | None:
+    """What was expected in the place of a text that is no UTF-8 or has a NUL byte; None of any other text."""
+    if text.isprintable():
+        return None
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "expected UTF-8 text"
+    return "expected text without NUL bytes" if "\0" in text else None
 
 
 def wrong_cell(name: str, row: CsvRow, column: str, what: str) -> RowError:

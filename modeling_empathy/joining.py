@@ -35,8 +35,7 @@ def join_models(models: Sequence[EmpathyModel]) -> EmpathyModel:
     joined = EmpathyModel(EmpathyConfig.from_dict(values | {"share_responder_encoder": False}))
     joined.seeker_encoder.load_state_dict(first.seeker_encoder.state_dict())
     for encoder, (model, mechanism) in zip(joined.responder_encoders, parts, strict=True):
-        shared = model.config.share_responder_encoder
-        own = model.responder_encoders[0 if shared else model.config.mechanisms.index(mechanism)]
+        own = model.responder_encoders[model.config.responder_index(mechanism)]
         encoder.load_state_dict(own.state_dict())
         joined.mechanism_heads[mechanism].load_state_dict(model.mechanism_heads[mechanism].state_dict())
     return joined.eval()

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from transformers.hf_argparser import string_to_bool
 
 from .annotated_files import mechanism_of
+from .checkpoint_names import checkpoint_folder
 from .configuration_empathy import MECHANISMS
 
 
-PICKLES = (".pth", ".pt", ".bin")
 # The original's name -> ours, the type, and its default there.
 _RENAMED: dict[str, tuple[tuple[str, ...], Callable[[str], Any], Any]] = {
     "lr": (("learning_rate", "head_learning_rate"), float, 2e-5),
@@ -100,9 +99,3 @@ def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) 
             )
         options += ["--mechanisms", *named]
     return options
-
-
-def checkpoint_folder(path: str | Path) -> Path:
-    """The folder of a checkpoint that the original's users name as a `.pth`: that name without its ending."""
-    path = Path(path)
-    return path.with_suffix("") if path.suffix in PICKLES else path

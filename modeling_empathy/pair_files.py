@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .abbreviations import ABBREVIATIONS
-from .csv_records import csv_rows
+from .csv_records import TEXT, check_columns, csv_rows, unreadable
 from .errors import InputError, RowError, raise_error, shortened
 
 
@@ -155,12 +155,9 @@ class ScoreWriter:
 
 
 def _text(path: Path, stack: ExitStack) -> Iterable[str]:
-    # Bytes that are no UTF-8 become lone surrogates, so that the cell they stand in can be named.
-    options: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
     if path == STDIN:
-        stdin: Any = sys.stdin
-        return open(stdin.fileno(), closefd=False, **options)
-    file: TextIO = stack.enter_context(path.open(**options))
+        return open(sys.stdin.fileno(), closefd=False, **TEXT)
+    file: TextIO = stack.enter_context(path.open(**TEXT))
     return file
 
 
@@ -194,12 +191,7 @@ def _parquet_rows(path: Path) -> Iterator[_Row]:
     try:
         with pq.ParquetFile(path) as file:
             found = file.schema_arrow.names
-            missing = [post for post in _POSTS if post not in found]
-            if missing:
-                raise InputError(
-                    f"{path.name}: the column {', '.join(map(repr, missing))} is missing; it has "
-                    f"{', '.join(map(repr, found))}."
-                )
+            check_columns(found, _POSTS, path.name)
             _check_id(found, path.name)
             row = 0
             for batch in file.iter_batches(1024, columns=[n for n in ("id", *_ID_PARTS, *_POSTS) if n in found]):
@@ -223,11 +215,8 @@ def _checked_pair(place: str, line: int, values: Mapping[str, Any]) -> InputPair
         value = values.get(column)
         if not isinstance(value, str) or not value.strip():
             raise wrong(column, "expected text")
-        if not value.isprintable():
-            if "\0" in value:
-                raise wrong(column, "expected text without NUL bytes")
-            if any("\ud800" <= character <= "\udfff" for character in value):
-                raise wrong(column, "expected UTF-8 text")
+        if expected := unreadable(value):
+            raise wrong(column, expected)
     own = values.get("id", "")
     parts = [own] if own not in ("", None) else [values.get(part) for part in _ID_PARTS]
     if any(part is None for part in parts):

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.pipelines import Pipeline
 from transformers.utils import logging
 
+from .configuration_empathy import EmpathyConfig
 from .modeling_empathy import EmpathyModel
 from .rationale_spans import token_scores_to_spans
 
@@ -68,8 +69,7 @@ class EmpathyPipeline(Pipeline):
     def from_pretrained(cls, model: str | os.PathLike[str], **kwargs: Any) -> EmpathyPipeline:
         """Loads model and tokenizer from a folder or the Hub; `kwargs` go to the pipeline (`device`, `batch_size`)."""
         loaded = EmpathyModel.from_pretrained(model)
-        # With its configuration, or AutoTokenizer would ask on standard input whether to run the checkpoint's code.
-        return cls(model=loaded, tokenizer=AutoTokenizer.from_pretrained(model, config=loaded.config), **kwargs)
+        return cls(model=loaded, tokenizer=own_tokenizer(model, loaded.config), **kwargs)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Scores one pair, a list, a generator or a data set of pairs; see the class."""
@@ -137,6 +137,12 @@ class EmpathyPipeline(Pipeline):
                 result[mechanism]["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
         result["truncated"] = pair.truncated
         return result
+
+
+def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig) -> PreTrainedTokenizerBase:
+    """The tokenizer that was saved with a checkpoint, a folder or a name on the Hub."""
+    # Without the configuration it would ask on standard input whether to run the checkpoint's code.
+    return AutoTokenizer.from_pretrained(model, config=config)
 
 
 def encode_pair(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import datasets
 
-from .annotated_files import TEXTS, annotation_features, as_row, read_pairs
+from .annotated_files import as_row, read_pairs, row_features
 from .encoders import load_tokenizer
 from .errors import InputError
 from .files import check_apart, write_whole
@@ -46,9 +46,8 @@ def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-ba
     _, labels, _ = label_responses(
         tokenizer, [row["response_post"] for row in rows], [[row] for row in rows], max_length=max_length
     )
-    features = datasets.Features(
-        {column: datasets.Value("string") for column in TEXTS} | annotation_features(with_token_labels=True)
-    )
     labelled = [row | {"rationale_labels": own} for row, [own] in zip(rows, labels, strict=True)]
-    write_whole(output_path, datasets.Dataset.from_list(labelled, features=features).to_parquet)
+    write_whole(
+        output_path, datasets.Dataset.from_list(labelled, features=row_features(with_token_labels=True)).to_parquet
+    )
     return f"{len(pairs)} pairs with spans and a label for each token: {output_path}"

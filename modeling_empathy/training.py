@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, ProgressCallback, set_seed
+from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
@@ -23,6 +23,7 @@ from .features import EmpathyDataCollator, build_features
 from .files import write_whole
 from .joining import join_models
 from .modeling_empathy import EmpathyModel
+from .pipeline_empathy import own_tokenizer
 from .report import held_out_predictions, metrics_table, readable_pairs, save_metrics, save_plots
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, tuned_rationale_thresholds
@@ -173,7 +174,7 @@ def _train_separately(
             folders = [folder / mechanism for mechanism in model_args.mechanisms]
             joined = join_models([EmpathyModel.from_pretrained(one) for one in folders])
             joined.save_pretrained(folder)
-            AutoTokenizer.from_pretrained(folders[0], config=joined.config).save_pretrained(folder)
+            own_tokenizer(folders[0], joined.config).save_pretrained(folder)
             print(f"\nJoined in one checkpoint: {folder}")
         if test:
             macro_f1 = [test[f"{mechanism}_macro_f1"] for mechanism in model_args.mechanisms]
