@@ -199,7 +199,7 @@ def _encoder_config(
         "roberta",
         **sizes,
         hidden_size=hidden_size,
-        num_hidden_layers=max(layers) + 1,
+        num_hidden_layers=len(layers),  # not the highest number, which a damaged file may have from anywhere
         num_attention_heads=num_attention_heads,
         pad_token_id=pad_token_id,
         layer_norm_eps=layer_norm_eps,

@@ -175,6 +175,9 @@ def damaged(original: Path, how: str) -> Path:
         torch.save(weights, path)
     elif how == "unknown":
         torch.save(weights | {"decoder.weight": torch.zeros(1), "seeker_encoder.roberta.x": torch.zeros(1)}, path)
+    elif how == "far layer":
+        far = "seeker_encoder.roberta.encoder.layer.1000000000.output.dense.bias"
+        torch.save(weights | {far: torch.zeros(24)}, path)
     elif how == "shape":
         torch.save(weights | {"empathy_classifier.out_proj.weight": torch.zeros(5, 24)}, path)
     return path
@@ -196,6 +199,7 @@ def damaged(original: Path, how: str) -> Path:
             ["lacks 2", "attn.q_linear.bias", "responder_encoder.roberta.encoder.layer.1.output.dense.weight"],
         ),
         ("unknown", ["has unknown 2", "decoder.weight", "seeker_encoder.roberta.x"]),
+        ("far layer", ["has unknown 1", "layer.1000000000.output.dense.bias", "lacks"]),
         ("shape", ["empathy_classifier.out_proj.weight (5, 24) torch.float32, expected (3, 24)"]),
         ("absent", ["does not exist"]),
     ],
