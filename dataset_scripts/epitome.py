@@ -23,10 +23,10 @@ import datasets
 import modeling_empathy
 from modeling_empathy.alignment_report import AlignmentReport
 from modeling_empathy.annotated_files import TEXTS, annotation_features, rationales_in
-from modeling_empathy.configuration_empathy import MECHANISMS
 from modeling_empathy.corpus import JoinedPair, join_mechanisms, read_mechanism, split_of
 from modeling_empathy.errors import InputError
 from modeling_empathy.files import write_whole
+from modeling_empathy.mechanisms import MECHANISMS
 from modeling_empathy.rationale_labels import label_responses
 
 
@@ -48,10 +48,10 @@ _UPSTREAM_SHA256 = {
 _CODE = (
     "alignment_report",
     "annotated_files",
-    "configuration_empathy",
     "corpus",
     "csv_records",
     "errors",
+    "mechanisms",
     "rationale_alignment",
     "rationale_labels",
     "rationale_spans",

@@ -16,16 +16,16 @@ _HOMES = {
     "EmpathyModel": "modeling_empathy",
     "EmpathyOutput": "modeling_empathy",
     "EmpathyPipeline": "pipeline_empathy",
-    "LEVELS": "configuration_empathy",
-    "MECHANISMS": "configuration_empathy",
+    "LEVELS": "mechanisms",
+    "MECHANISMS": "mechanisms",
 }
 
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
-    from .configuration_empathy import LEVELS as LEVELS
-    from .configuration_empathy import MECHANISMS as MECHANISMS
     from .configuration_empathy import EmpathyConfig as EmpathyConfig
+    from .mechanisms import LEVELS as LEVELS
+    from .mechanisms import MECHANISMS as MECHANISMS
     from .modeling_empathy import EmpathyModel as EmpathyModel
     from .modeling_empathy import EmpathyOutput as EmpathyOutput
     from .pipeline_empathy import EmpathyPipeline as EmpathyPipeline

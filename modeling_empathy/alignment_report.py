@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from .configuration_empathy import LEVELS
+from .mechanisms import LEVELS
 
 
 if TYPE_CHECKING:

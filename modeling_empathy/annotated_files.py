@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .alignment_report import AlignmentReport
-from .configuration_empathy import LEVELS
 from .corpus import COLUMNS, AnnotatedPair, read_mechanism
 from .csv_records import check_columns, csv_header
 from .errors import InputError, shortened
+from .mechanisms import LEVELS
 from .prepared import PREPARED_COLUMNS, read_prepared_csv
 
 

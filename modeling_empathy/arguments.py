@@ -13,7 +13,8 @@ from typing import cast
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
-from .configuration_empathy import LEVEL_POOLINGS, MECHANISMS
+from .configuration_empathy import LEVEL_POOLINGS
+from .mechanisms import MECHANISMS
 from .original_arguments import add_original_arguments, implied_options
 from .rationale_labels import UNANNOTATED
 

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .abbreviations import ABBREVIATIONS
 from .checkpoint_names import PICKLES, checkpoint_folder
 from .conversion import model_from_pth, model_to_state_dict
 from .encoders import load_tokenizer
 from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
+from .mechanisms import ABBREVIATIONS
 from .modeling_empathy import EmpathyModel
 from .pipeline_empathy import EmpathyPipeline, own_tokenizer
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
-from .abbreviations import ABBREVIATIONS
 from .errors import InputError
+from .mechanisms import ABBREVIATIONS
 
 
 # What computes is imported by the command that needs it, so that `--help` does not wait for torch.

@@ -8,9 +8,8 @@ from typing import Any
 from transformers import AutoConfig
 from transformers.configuration_utils import PreTrainedConfig
 
+from .mechanisms import LEVELS, MECHANISMS
 
-MECHANISMS = ("emotional_reactions", "interpretations", "explorations")
-LEVELS = ("no", "weak", "strong")
 
 LEVEL_POOLINGS = ("first_token", "rationale")
 

@@ -22,7 +22,8 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .configuration_empathy import MECHANISMS, EmpathyConfig
+from .configuration_empathy import EmpathyConfig
+from .mechanisms import MECHANISMS
 from .rationale_spans import IGNORE_INDEX
 
 

@@ -15,7 +15,7 @@ from transformers.hf_argparser import string_to_bool
 
 from .annotated_files import mechanism_of
 from .checkpoint_names import checkpoint_folder
-from .configuration_empathy import MECHANISMS
+from .mechanisms import MECHANISMS
 
 
 # The original's name -> ours, the type, and its default there.

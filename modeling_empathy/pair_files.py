@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .abbreviations import ABBREVIATIONS
 from .csv_records import TEXT, check_columns, csv_rows, unreadable
 from .errors import InputError, RowError, raise_error, shortened
+from .mechanisms import ABBREVIATIONS
 
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}

@@ -16,12 +16,12 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
-from .configuration_empathy import LEVELS
 from .encoders import load_tokenizer, resolve_encoder
 from .errors import InputError
 from .features import EmpathyDataCollator, build_features
 from .files import write_whole
 from .joining import join_models
+from .mechanisms import LEVELS
 from .modeling_empathy import EmpathyModel
 from .pipeline_empathy import own_tokenizer
 from .report import held_out_predictions, metrics_table, readable_pairs, save_metrics, save_plots
