@@ -1,12 +1,15 @@
 """Measures how empathy is communicated in text: levels of three mechanisms, and the words that show them.
 
-The names below are imported when they are first used, so that reading a corpus does not wait for torch.
+The names below are imported when they are first used, so that reading a corpus does not wait for torch. `AutoConfig`,
+`AutoModel` and `pipeline("empathy")` know the package from its import on.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from .registration import register_lazily
 
 
 __version__ = "0.1.0"
@@ -39,3 +42,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+register_lazily()

@@ -179,6 +179,14 @@ def score(
             "--rationale_format", help="Spans with offsets and scores, or as the original 0 and 1 for each token."
         ),
     ] = "spans",
+    stride: Annotated[
+        int | None,
+        typer.Option(
+            "--stride",
+            min=0,
+            help="Score long responses to their end, in windows that share this many tokens (default: cut them).",
+        ),
+    ] = None,
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option("--on_error", help="Stop at a bad row, or list it in OUTPUT.errors.jsonl and go on."),
@@ -219,6 +227,7 @@ def score(
         output_path,
         input_format=input_format or ("csv" if input_path == STDIN else None),
         rationale_format=rationale_format,
+        stride=stride,
         skip_errors=on_error == "skip",
         batch_size=batch_size,
     )

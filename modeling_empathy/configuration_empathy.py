@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transformers import AutoConfig
+from transformers import CONFIG_MAPPING, AutoConfig, __version__
 from transformers.configuration_utils import PreTrainedConfig
 
 from .mechanisms import LEVELS, MECHANISMS
 
 
 LEVEL_POOLINGS = ("first_token", "rationale")
+
+# In a nested configuration: classes from elsewhere, and attention and expert kernels, which may name a repository.
+_BRINGS_CODE = (
+    "auto_map",
+    "trust_remote_code",
+    "custom_pipelines",
+    "attn_implementation",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "experts_implementation",
+    "_experts_implementation",
+    "_experts_implementation_internal",
+)
 
 
 class EmpathyConfig(PreTrainedConfig):
@@ -85,6 +98,8 @@ class EmpathyConfig(PreTrainedConfig):
         self.max_post_length = max_post_length
         self.initializer_range = initializer_range
         self._check()
+        # What `pipeline(model=..., trust_remote_code=True)` runs; the file travels with the model.
+        kwargs["custom_pipelines"] = {"empathy": {"impl": "pipeline_empathy.EmpathyPipeline", "pt": ["AutoModel"]}}
         if kwargs.get("id2label") is None:
             kwargs["id2label"] = dict(enumerate(LEVELS))
             kwargs["label2id"] = {level: index for index, level in enumerate(LEVELS)}
@@ -125,15 +140,30 @@ class EmpathyConfig(PreTrainedConfig):
 
 def _encoder_config(encoder_config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig:
     if isinstance(encoder_config, PreTrainedConfig):
-        return encoder_config
-    values = dict(encoder_config or {"model_type": "roberta"})
-    model_type = values.pop("model_type", None)
-    if model_type is None:
-        raise ValueError("encoder_config has no `model_type`: give the configuration of a transformers encoder.")
-    # A nested configuration must not bring code of its own: only architectures that transformers ships are built.
-    for key in ("auto_map", "trust_remote_code"):
-        values.pop(key, None)
-    return AutoConfig.for_model(model_type, **values)
+        built = encoder_config
+    else:
+        values = _without_code(encoder_config or {"model_type": "roberta"})
+        model_type = values.pop("model_type", None)
+        if model_type is None:
+            raise ValueError("encoder_config has no `model_type`: give the configuration of a transformers encoder.")
+        if model_type not in CONFIG_MAPPING:
+            raise ValueError(f"encoder_config has model_type={model_type!r}, which transformers {__version__} lacks.")
+        built = AutoConfig.for_model(model_type, **values)
+    # Others could have been registered by code that came with a checkpoint.
+    if not type(built).__module__.startswith("transformers."):
+        raise ValueError(
+            f"encoder_config is a {type(built).__name__} of {type(built).__module__}: only encoders that transformers "
+            "itself ships are built."
+        )
+    if getattr(built, "auto_map", None):
+        del built.auto_map
+    return built
+
+
+def _without_code(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration from a file, at no depth with what would bring code of its own or have it downloaded."""
+    kept = {name: value for name, value in values.items() if name not in _BRINGS_CODE}
+    return {name: _without_code(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
 
 
 EmpathyConfig.register_for_auto_class()

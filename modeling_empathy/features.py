@@ -10,7 +10,7 @@ import datasets
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .pipeline_empathy import pad_posts
+from .encoded_pairs import pad_posts
 from .rationale_labels import label_responses
 from .rationale_spans import IGNORE_INDEX
 

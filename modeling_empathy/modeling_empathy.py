@@ -10,7 +10,7 @@ import inspect
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -25,6 +25,12 @@ from transformers.utils.generic import can_return_tuple
 from .configuration_empathy import EmpathyConfig
 from .mechanisms import MECHANISMS
 from .rationale_spans import IGNORE_INDEX
+
+
+if TYPE_CHECKING:
+    # What copies a checkpoint's code follows the relative imports of this file, run or not: so the pipeline travels
+    # with the model.
+    from .pipeline_empathy import EmpathyPipeline  # noqa: F401
 
 
 @dataclass

@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.pipelines import Pipeline
-from transformers.utils import logging
 
 from .configuration_empathy import EmpathyConfig
+from .encoded_pairs import POSTS, EncodedPair, encode_pair, pad_posts
 from .modeling_empathy import EmpathyModel
 from .rationale_spans import token_scores_to_spans
 
 
-logger = logging.get_logger(__name__)
-
-POSTS = ("seeker_post", "response_post")
-
-
-@dataclass(frozen=True)
-class EncodedPair:
-    """A tokenized pair, with what it takes to find the way back to the response's characters."""
-
-    response_post: str
-    seeker_input_ids: list[int]
-    response_input_ids: list[int]
-    response_offsets: list[tuple[int, int]]
-    response_special_tokens_mask: list[int]
-    truncated: dict[str, bool]
-    max_length: int = 0
+# How transformers' `KeyPairDataset` names the two texts of a pair.
+_TEXT_PAIR = ("text", "text_pair")
+# What `from_pretrained` passes on to the model and, of that, to the tokenizer.
+_OF_REPOSITORY = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+_OF_MODEL = (*_OF_REPOSITORY, "dtype", "device_map", "attn_implementation")
+# Windows of long responses that are read at once, where the batch has fewer pairs.
+_WINDOWS_AT_ONCE = 32
 
 
 class EmpathyPipeline(Pipeline):
@@ -41,17 +31,23 @@ class EmpathyPipeline(Pipeline):
 
     A pair is a dict with `seeker_post` and `response_post` (further keys are ignored), or a tuple or list of the two
     strings. A list of pairs gives a list of results; a generator, a data set or any other iterable gives an iterator
-    of them. Results come in the order of the pairs.
+    of them. So does a dict of two columns, `{"seeker_post": data["seeker_post"], "response_post": ...}`, lists giving
+    a list. Results come in the order of the pairs.
 
-    For each pair the result holds, for each mechanism of the model, `level` (0, 1, 2), `label` ("no", "weak",
-    "strong"), `score` (the label's probability) and `rationales` (a list of `{start, end, text, score}`, offsets in
-    characters of the response; none at level 0), and `truncated`, which of the two posts were longer than `max_length`
-    tokens and were scored without their end.
+    For each pair the result holds, for each mechanism, `level` (0, 1, 2), `label` ("no", "weak", "strong"), `score`
+    (the label's probability) and `rationales` (a list of `{start, end, text, score}`, offsets in characters of the
+    response; none at level 0), and `truncated`, which of the two posts were longer than `max_length` tokens and were
+    scored without their end.
 
     Args:
         max_length: Tokens of a post, special tokens included; what the model was trained with when left out.
+        stride: Scores a response of more than `max_length` tokens to its end, in windows that share this many tokens.
+            Of each mechanism the level is that of the window that shows it most strongly (by its expected level), and
+            a token's rationale probability the mean over the windows it is in. Without it, the response is cut.
+        mechanisms: The mechanisms that the result holds, in this order; all of the model's when left out.
         threshold: Probability from which a token belongs to a rationale; the model's own for each mechanism when
             left out.
+        return_all_scores: Whether each mechanism's result has `scores` too, the probability of each label.
         token_mask: Whether each mechanism's result has a `token_mask` too: 0 or 1 for each token up to `max_length`,
             1 in a rationale whatever the level. Special and padding tokens are 0, but for a model that attends to
             padding, which says something of them as well.
@@ -65,14 +61,29 @@ class EmpathyPipeline(Pipeline):
         ```
     """
 
+    _load_tokenizer = True
+    _load_processor = False
+    _load_image_processor = False
+    _load_feature_extractor = False
+
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str], **kwargs: Any) -> EmpathyPipeline:
-        """Loads model and tokenizer from a folder or the Hub; `kwargs` go to the pipeline (`device`, `batch_size`)."""
-        loaded = EmpathyModel.from_pretrained(model)
-        return cls(model=loaded, tokenizer=own_tokenizer(model, loaded.config), **kwargs)
+        """Loads model and tokenizer from a folder or the Hub.
+
+        Args:
+            model: The folder, or the repository's name.
+            **kwargs: Those of `from_pretrained` (`revision`, `token`, `cache_dir`, `local_files_only`, `dtype`,
+                `device_map`, `attn_implementation`), and those of the pipeline (`device`, `batch_size`, the class's).
+        """
+        of_model = {name: kwargs.pop(name) for name in _OF_MODEL if name in kwargs}
+        of_repository = {name: value for name, value in of_model.items() if name in _OF_REPOSITORY}
+        loaded = EmpathyModel.from_pretrained(model, **of_model)
+        return cls(model=loaded, tokenizer=own_tokenizer(model, loaded.config, **of_repository), **kwargs)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Scores one pair, a list, a generator or a data set of pairs; see the class."""
+        if isinstance(inputs, Mapping):
+            inputs = _pairs_of_columns(inputs)
         if isinstance(inputs, list):
             if not inputs:
                 return []
@@ -91,85 +102,97 @@ class EmpathyPipeline(Pipeline):
     def _sanitize_parameters(
         self,
         max_length: int | None = None,
+        stride: int | None = None,
+        mechanisms: Sequence[str] | None = None,
         threshold: float | None = None,
-        token_mask: bool = False,
+        return_all_scores: bool | None = None,
+        token_mask: bool | None = None,
         **kwargs: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         if kwargs:
             raise ValueError(f"Unknown option of the empathy pipeline: {', '.join(kwargs)}.")
-        preprocess = {} if max_length is None else {"max_length": max_length}
-        postprocess: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
-        return preprocess, {}, postprocess | ({"token_mask": True} if token_mask else {})
+        if max_length is not None and not 3 <= max_length <= self.tokenizer.model_max_length:
+            raise ValueError(f"max_length={max_length}: posts have 3 to {self.tokenizer.model_max_length} tokens.")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold={threshold}: a probability lies between 0 and 1.")
+        if mechanisms is not None:
+            mechanisms = [mechanisms] if isinstance(mechanisms, str) else list(mechanisms)
+            unknown = [one for one in mechanisms if one not in self.model.config.mechanisms]
+            if unknown or not mechanisms:
+                scored = ", ".join(self.model.config.mechanisms)
+                raise ValueError(f"mechanisms={mechanisms!r}: the model scores {scored}; name some of these.")
+        preprocess = {"max_length": max_length, "stride": stride}
+        postprocess = {
+            "mechanisms": mechanisms,
+            "threshold": threshold,
+            "return_all_scores": return_all_scores,
+            "token_mask": token_mask,
+        }
+        # What is left out keeps what the pipeline was made with.
+        given = [{name: value for name, value in of.items() if value is not None} for of in (preprocess, postprocess)]
+        return given[0], {}, given[1]
 
-    def preprocess(self, input_: Any, max_length: int | None = None) -> dict[str, Any]:
+    def preprocess(self, input_: Any, max_length: int | None = None, stride: int | None = None) -> dict[str, Any]:
         seeker_post, response_post = _posts(input_)
         max_length = max_length or self.model.config.max_post_length
-        return {"pair": encode_pair(self.tokenizer, seeker_post, response_post, max_length)}
+        return {"pair": encode_pair(self.tokenizer, seeker_post, response_post, max_length, stride)}
 
     def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:
         # Pairs travel unpadded and as objects, so that the base class's collator leaves them alone: it pads only
         # `input_ids` with the tokenizer's pad id, and everything else with 0, which is a word in some vocabularies.
         pairs = input_tensors["pair"] if isinstance(input_tensors["pair"], list) else [input_tensors["pair"]]
-        at_least = self.model.config.padded_length
-        batch = pad_posts([vars(pair) for pair in pairs], self.tokenizer.pad_token_id, at_least=at_least)
-        output = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()})
+        rows = [row for pair in pairs for row in pair.rows()]
+        at_once = max(len(pairs), _WINDOWS_AT_ONCE)
+        scored = [self._score(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
+        level_probabilities, rationale_probabilities = _of_pairs(pairs, [row for rows in scored for row in rows])
         return {
             "pair": pairs,
-            "level_probabilities": output.empathy_logits.float().softmax(-1),
-            "rationale_probabilities": output.rationale_logits.float().softmax(-1)[..., 1],
+            "level_probabilities": level_probabilities,
+            "rationale_probabilities": rationale_probabilities,
         }
 
+    def _score(self, rows: Sequence[Mapping[str, list[int]]]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """For each row the probabilities `(mechanism, level)` and `(mechanism, token)`, padding included."""
+        batch = pad_posts(rows, self.tokenizer.pad_token_id, at_least=self.model.config.padded_length)
+        output = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()})
+        levels = output.empathy_logits.float().softmax(-1)
+        rationales = output.rationale_logits.float().softmax(-1)[..., 1]
+        return list(zip(levels, rationales, strict=True))
+
     def postprocess(
-        self, model_outputs: dict[str, Any], threshold: float | None = None, token_mask: bool = False
+        self,
+        model_outputs: dict[str, Any],
+        mechanisms: Sequence[str] | None = None,
+        threshold: float | None = None,
+        return_all_scores: bool = False,
+        token_mask: bool = False,
     ) -> dict[str, Any]:
         pair = model_outputs["pair"]
         pair = pair[0] if isinstance(pair, list) else pair
         config = self.model.config
         result: dict[str, Any] = {}
-        for index, mechanism in enumerate(config.mechanisms):
+        for mechanism in mechanisms or config.mechanisms:
+            index = config.mechanisms.index(mechanism)
+            level_probabilities = model_outputs["level_probabilities"][0, index]
             probabilities = model_outputs["rationale_probabilities"][0, index]
             reached = config.rationale_thresholds[index] if threshold is None else threshold
-            result[mechanism] = describe_mechanism(
-                pair, model_outputs["level_probabilities"][0, index], probabilities, reached, config.id2label
-            )
+            said = describe_mechanism(pair, level_probabilities, probabilities, reached, config.id2label)
+            if return_all_scores:
+                said["scores"] = {
+                    config.id2label[level]: one for level, one in enumerate(level_probabilities.tolist())
+                }
             if token_mask:
                 marks = (probabilities >= reached).int().tolist()
-                result[mechanism]["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
+                said["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
+            result[mechanism] = said
         result["truncated"] = pair.truncated
         return result
 
 
-def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig) -> PreTrainedTokenizerBase:
+def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig, **kwargs: Any) -> PreTrainedTokenizerBase:
     """The tokenizer that was saved with a checkpoint, a folder or a name on the Hub."""
     # Without the configuration it would ask on standard input whether to run the checkpoint's code.
-    return AutoTokenizer.from_pretrained(model, config=config)
-
-
-def encode_pair(
-    tokenizer: PreTrainedTokenizerBase, seeker_post: str, response_post: str, max_length: int
-) -> EncodedPair:
-    """Tokenizes a pair without padding; says once in the log when a post had to be cut."""
-    seeker, response = (
-        tokenizer(post, truncation=True, max_length=max_length, return_offsets_mapping=True)
-        for post in (seeker_post, response_post)
-    )
-    truncated = {
-        name: bool(encoding.encodings[0].overflowing) for name, encoding in zip(POSTS, (seeker, response), strict=True)
-    }
-    if any(truncated.values()):
-        logger.warning_once(
-            f"Some posts are longer than {max_length} tokens: they are scored without their end, "
-            "and their result says so under 'truncated'."
-        )
-    return EncodedPair(
-        response_post=response_post,
-        seeker_input_ids=seeker["input_ids"],
-        response_input_ids=response["input_ids"],
-        response_offsets=response["offset_mapping"],
-        response_special_tokens_mask=response.encodings[0].special_tokens_mask,
-        truncated=truncated,
-        max_length=max_length,
-    )
+    return AutoTokenizer.from_pretrained(model, config=config, **kwargs)
 
 
 def describe_mechanism(
@@ -209,30 +232,46 @@ def describe_mechanism(
     }
 
 
-def pad_posts(
-    rows: Sequence[Mapping[str, Any]], pad_token_id: int, multiple_of: int = 1, at_least: int = 0
-) -> dict[str, torch.Tensor]:
-    """Pads the seeker posts and the responses of a batch on the right, each to their own longest.
+def _of_pairs(
+    pairs: Sequence[EncodedPair], scored: Sequence[tuple[torch.Tensor, torch.Tensor]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Puts the windows of each pair together.
 
     Args:
-        rows: Each with `seeker_input_ids` and `response_input_ids`, lists of token ids.
-        pad_token_id: What both are padded with.
-        multiple_of: Rounds the padded lengths up.
-        at_least: Tokens that both are padded to in any case.
+        pairs: The pairs.
+        scored: For each window of each pair, `(mechanism, level)` and `(mechanism, token)`.
 
     Returns:
-        `{post}_input_ids` and `{post}_attention_mask` for `seeker` and `response`, each `(batch, token)`.
+        `(pair, mechanism, level)` and `(pair, mechanism, token)`, where a pair without windows keeps what was said of
+        its padding and others are padded with 0.
     """
-    batch = {}
-    for post in ("seeker", "response"):
-        ids = [torch.tensor(row[f"{post}_input_ids"]) for row in rows]
-        longest = -(-max(at_least, *(len(one) for one in ids)) // multiple_of) * multiple_of
-        batch[f"{post}_input_ids"] = torch.full((len(ids), longest), pad_token_id)
-        batch[f"{post}_attention_mask"] = torch.zeros((len(ids), longest), dtype=torch.long)
-        for index, one in enumerate(ids):
-            batch[f"{post}_input_ids"][index, : len(one)] = one
-            batch[f"{post}_attention_mask"][index, : len(one)] = 1
-    return batch
+    rows = iter(scored)
+    levels, rationales = [], []
+    for pair in pairs:
+        if pair.windows is None:
+            of_levels, of_tokens = next(rows)
+        else:
+            of_levels, of_tokens = _of_windows(pair, list(islice(rows, len(pair.windows))))
+        levels.append(of_levels)
+        rationales.append(of_tokens)
+    longest = max(len(one[0]) for one in rationales)
+    padded = [torch.nn.functional.pad(one, (0, longest - one.shape[1])) for one in rationales]
+    return torch.stack(levels), torch.stack(padded)
+
+
+def _of_windows(
+    pair: EncodedPair, scored: Sequence[tuple[torch.Tensor, torch.Tensor]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`(mechanism, level)` of the window with the highest expected level, and the mean of `(mechanism, token)`."""
+    levels = torch.stack([of_levels for of_levels, _ in scored])
+    expected = (levels * torch.arange(levels.shape[-1], device=levels.device)).sum(-1)
+    strongest = expected.argmax(0)
+    summed = levels.new_zeros(levels.shape[1], len(pair.response_input_ids))
+    windows = levels.new_zeros(len(pair.response_input_ids))
+    for positions, (_, of_tokens) in zip(pair.windows or (), scored, strict=True):
+        summed[:, positions] += of_tokens[:, : len(positions)]
+        windows[positions] += 1
+    return levels[strongest, torch.arange(levels.shape[1], device=levels.device)], summed / windows.clamp_min(1)
 
 
 def _of_words(pair: EncodedPair, marks: Sequence[int]) -> list[int]:
@@ -244,13 +283,30 @@ def _of_words(pair: EncodedPair, marks: Sequence[int]) -> list[int]:
     return own + [0] * (pair.max_length - len(own))
 
 
+def _pairs_of_columns(columns: Mapping[str, Any]) -> Any:
+    """The pairs of two columns; the input as it is where it is one pair."""
+    names = next((names for names in (POSTS, _TEXT_PAIR) if all(name in columns for name in names)), None)
+    if names is None or not all(_is_column(columns[name]) for name in names):
+        return columns
+    first, second = (columns[name] for name in names)
+    if hasattr(first, "__len__") and hasattr(second, "__len__") and len(first) != len(second):
+        raise ValueError(f"There are {len(first)} seeker posts and {len(second)} responses; each needs the other.")
+    pairs = zip(first, second, strict=True)
+    return list(pairs) if isinstance(first, list) and isinstance(second, list) else pairs
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+
+
 def _posts(pair: Any) -> tuple[str, str]:
     """The two strings of a pair, whatever form it has."""
     if isinstance(pair, Mapping):
-        missing = [name for name in POSTS if name not in pair]
+        names = _TEXT_PAIR if all(name in pair for name in _TEXT_PAIR) and POSTS[0] not in pair else POSTS
+        missing = [name for name in names if name not in pair]
         if missing:
             raise ValueError(f"A pair lacks {', '.join(missing)}; it has {', '.join(map(repr, pair)) or 'no keys'}.")
-        posts = tuple(pair[name] for name in POSTS)
+        posts = tuple(pair[name] for name in names)
     elif isinstance(pair, (tuple, list)) and len(pair) == len(POSTS):
         posts = tuple(pair)
     else:

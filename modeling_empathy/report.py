@@ -16,8 +16,9 @@ import torch
 from transformers.utils import logging
 
 from .configuration_empathy import EmpathyConfig
+from .encoded_pairs import EncodedPair
 from .files import write_whole
-from .pipeline_empathy import EncodedPair, describe_mechanism
+from .pipeline_empathy import describe_mechanism
 
 
 logger = logging.get_logger(__name__)

@@ -47,6 +47,7 @@ def score_file(
     *,
     input_format: str | None = None,
     rationale_format: str = "spans",
+    stride: int | None = None,
     skip_errors: bool = False,
     batch_size: int = 32,
     show_progress: bool = True,
@@ -60,7 +61,8 @@ def score_file(
         output_path: A `.csv`, `.jsonl` or `.parquet` file; see [`~modeling_empathy.pair_files.ScoreWriter`].
         input_format: Of the input; by its ending when left out.
         rationale_format: `"spans"`, or `"mask"` as the original has it: 0 and 1 for each token up to the length that
-            the model was trained with, whatever the level.
+            the model was trained with (with `stride`, all of the response's), whatever the level.
+        stride: As in [`~modeling_empathy.pipeline_empathy.EmpathyPipeline`].
         skip_errors: Whether a row that can't be used is listed in `{output_path}.errors.jsonl` and left out, instead
             of being an error.
         batch_size: Pairs scored at once.
@@ -82,11 +84,16 @@ def score_file(
         mechanisms = [mechanism for pipeline in pipelines for mechanism in pipeline.model.config.mechanisms]
         if len(set(mechanisms)) < len(mechanisms):
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
+        for pipeline in pipelines if stride is not None else ():
+            most = pipeline.model.config.max_post_length - pipeline.tokenizer.num_special_tokens_to_add() - 1
+            if not 0 <= stride <= most:
+                raise InputError(f"stride {stride}: windows of this model can share from 0 to {most} tokens.")
+        options = {"token_mask": rationale_format == "mask", "stride": stride}
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
             while stretch := list(islice(pairs, batch_size * _BATCHES_A_STRETCH)):
-                results = _score(pipelines, stretch, batch_size, rationale_format == "mask", bar.update)
+                results = _score(pipelines, stretch, batch_size, options, bar.update)
                 writer.write(zip(stretch, results, strict=True))
                 summary.pairs += len(stretch)
                 summary.truncated += sum(any(result["truncated"].values()) for result in results)
@@ -99,7 +106,7 @@ def _score(
     pipelines: Sequence[EmpathyPipeline],
     stretch: Sequence[InputPair],
     batch_size: int,
-    with_mask: bool,
+    options: dict[str, Any],
     on_progress: Callable[[int], Any],
 ) -> list[dict[str, Any]]:
     """The result of each pair, in their order; `on_progress` is told how many more are done."""
@@ -109,7 +116,7 @@ def _score(
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         for pipeline in pipelines:
-            scored = pipeline([stretch[index][1:] for index in batch], batch_size=batch_size, token_mask=with_mask)
+            scored = pipeline([stretch[index][1:] for index in batch], batch_size=batch_size, **options)
             for index, result in zip(batch, scored, strict=True):
                 before = results[index]["truncated"]
                 cut = {name: is_cut or before.get(name, False) for name, is_cut in result["truncated"].items()}

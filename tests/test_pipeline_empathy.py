@@ -3,6 +3,7 @@
 import datasets
 import pytest
 import torch
+from transformers.pipelines.pt_utils import KeyPairDataset
 
 from modeling_empathy import MECHANISMS, EmpathyPipeline
 from modeling_empathy.rationale_spans import token_scores_to_spans
@@ -147,7 +148,7 @@ def test_the_threshold_decides_what_is_a_rationale():
     assert shown
     for (_, response), said in shown:
         assert said["rationales"][0]["start"] == 0 and said["rationales"][-1]["end"] == len(response)
-    nothing = [scorer(pair, threshold=1.1) for pair in PAIRS]
+    nothing = [scorer(pair, threshold=1.0) for pair in PAIRS]
     assert not any(result[name]["rationales"] for result in nothing for name in MECHANISMS)
 
 
@@ -191,3 +192,124 @@ def test_what_is_no_pair_is_named(pair, message):
 def test_an_unknown_option_is_named():
     with pytest.raises(ValueError, match="thresold"):
         pipeline_for()(PAIRS[0], thresold=0.3)
+
+
+def test_columns_give_what_pairs_give():
+    scorer = pipeline_for()
+    expected = scorer(PAIRS)
+    seekers, responses = map(list, zip(*PAIRS, strict=True))
+    data = datasets.Dataset.from_dict({"seeker_post": seekers, "response_post": responses, "level": [0] * len(PAIRS)})
+    as_list = scorer({"seeker_post": seekers, "response_post": responses, "rp_id": list("abcde")}, batch_size=2)
+    assert isinstance(as_list, list)
+    streamed = scorer({"seeker_post": data["seeker_post"], "response_post": data["response_post"]}, batch_size=2)
+    assert not isinstance(streamed, list)
+    keyed = scorer(KeyPairDataset(data, "seeker_post", "response_post"), batch_size=2)
+    for form in (as_list, scorer(data[:]), streamed, keyed):
+        form = list(form)
+        assert len(form) == len(PAIRS)
+        for one, other in zip(form, expected, strict=True):
+            assert_same(one, other)
+    with pytest.raises(ValueError, match="2 seeker posts and 1 responses"):
+        scorer({"seeker_post": ["a", "b"], "response_post": ["c"]})
+    with pytest.raises(ValueError, match="response_post of a pair is not a string but list"):
+        scorer({"seeker_post": "a", "response_post": ["b"]})
+
+
+def test_a_row_of_a_column_that_is_no_string_is_named():
+    with pytest.raises(ValueError, match="response_post of a pair is not a string but NoneType"):
+        pipeline_for()({"seeker_post": ["a", "b"], "response_post": ["c", None]})
+
+
+def test_some_mechanisms_in_the_order_asked_for():
+    scorer = pipeline_for()
+    everything = scorer(PAIRS[1])
+    some = scorer(PAIRS[1], mechanisms=["explorations", "emotional_reactions"])
+    assert list(some) == ["explorations", "emotional_reactions", "truncated"]
+    assert all(some[name] == everything[name] for name in some)
+    assert list(scorer(PAIRS[1], mechanisms="interpretations")) == ["interpretations", "truncated"]
+    own = EmpathyPipeline(model=scorer.model, tokenizer=scorer.tokenizer, mechanisms=["interpretations"])
+    assert list(own(PAIRS[1])) == ["interpretations", "truncated"]
+    for wrong in (["sympathy"], []):
+        with pytest.raises(ValueError, match="the model scores emotional_reactions, interpretations, explorations"):
+            scorer(PAIRS[1], mechanisms=wrong)
+
+
+def test_all_scores_are_the_probabilities_of_the_labels():
+    scorer = pipeline_for()
+    result = scorer(PAIRS[1], return_all_scores=True)
+    for mechanism in MECHANISMS:
+        scores = result[mechanism].pop("scores")
+        assert list(scores) == ["no", "weak", "strong"] and sum(scores.values()) == pytest.approx(1)
+        assert max(scores, key=scores.get) == result[mechanism]["label"]
+        assert scores[result[mechanism]["label"]] == result[mechanism]["score"]
+    assert result == scorer(PAIRS[1])
+    own = EmpathyPipeline(model=scorer.model, tokenizer=scorer.tokenizer, return_all_scores=True)
+    assert "scores" in own(PAIRS[1])["explorations"]
+    assert "scores" not in own(PAIRS[1], return_all_scores=False)["explorations"]
+
+
+LONG_RESPONSE = " ".join(f"I understand {n}, it sounds hard. Why did you lose job {n * 7}?" for n in range(20))
+
+
+@pytest.mark.parametrize("family", TOKENIZERS)
+def test_long_responses_are_scored_to_their_end_in_windows(family):
+    scorer = pipeline_for(family, max_post_length=24)
+    seeker, stride = PAIRS[0][0], 6
+    result = scorer((seeker, LONG_RESPONSE), stride=stride, threshold=0.3, return_all_scores=True)
+    assert result["truncated"] == {"seeker_post": False, "response_post": False}
+
+    # Each window alone, as text that was never longer, joined by hand.
+    tokens = scorer.tokenizer(LONG_RESPONSE, return_offsets_mapping=True, verbose=False)
+    words = list(range(1, len(tokens["input_ids"]) - 1))
+    seeker_ids = torch.tensor([scorer.tokenizer(seeker)["input_ids"]])
+    starts = list(range(0, len(words), 24 - 2 - stride))
+    windows = [words[start : start + 22] for start in starts if start + stride < len(words)]
+    windows[-1] = words[-22:]
+    levels, scores = [], torch.zeros(len(MECHANISMS), len(tokens["input_ids"]), len(windows)) * float("nan")
+    for number, window in enumerate(windows):
+        ids = torch.tensor([[tokens["input_ids"][position] for position in (0, *window, -1)]])
+        with torch.no_grad():
+            output = scorer.model(seeker_ids, torch.ones_like(seeker_ids), ids, torch.ones_like(ids))
+        levels.append(output.empathy_logits[0].softmax(-1))
+        scores[:, window, number] = output.rationale_logits[0].softmax(-1)[:, 1:-1, 1]
+    found = 0
+    for index, mechanism in enumerate(MECHANISMS):
+        strongest = max((one[index] for one in levels), key=lambda p: float(p[1] + 2 * p[2]))
+        assert list(result[mechanism]["scores"].values()) == pytest.approx(strongest.tolist(), abs=1e-4)
+        means = scores[index].nanmean(-1)
+        for span in result[mechanism]["rationales"]:
+            inside = [
+                float(means[position])
+                for position in words
+                if max(tokens["offset_mapping"][position][0], span["start"])
+                < min(tokens["offset_mapping"][position][1], span["end"])
+            ]
+            assert sum(inside) / len(inside) == pytest.approx(span["score"], abs=1e-3)
+            found += span["start"] > len(LONG_RESPONSE) // 2
+    assert found, "no rationale behind the first window"
+
+
+def test_windows_change_nothing_for_others_in_the_batch():
+    scorer = pipeline_for("roberta", max_post_length=24)
+    pairs = [*PAIRS[:2], (PAIRS[2][0], LONG_RESPONSE), *PAIRS[3:]]
+    together = scorer(pairs, batch_size=5, stride=4)
+    for pair, one in zip(pairs, together, strict=True):
+        assert_same(one, scorer(pair, stride=4))
+    for pair, one in zip(PAIRS, together, strict=True):
+        if pair in pairs[:2] + pairs[3:] and not scorer(pair)["truncated"]["response_post"]:
+            assert_same(one, scorer(pair))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"stride": 22}, "from 0 to 21"),
+        ({"stride": -1}, "from 0 to 21"),
+        ({"threshold": 50}, "threshold=50"),
+        ({"threshold": float("nan")}, "threshold=nan"),
+        ({"max_length": 2}, "max_length=2"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(option, message):
+    with pytest.raises(ValueError, match=message):
+        pipeline_for(max_post_length=24)(("ok", LONG_RESPONSE), **option)

@@ -222,6 +222,22 @@ def test_a_post_of_a_megabyte_is_scored_and_said_to_be_cut(tmp_path):
     assert [len(row["response_post"]) for row in read_scores(tmp_path / "scores.jsonl")] == [1_080_000, 1]
 
 
+def test_with_a_stride_long_responses_are_scored_to_their_end(tmp_path):
+    source, target = write_pairs(tmp_path, "csv"), tmp_path / "scores.jsonl"
+    summary = run(source, target, stride=8, rationale_format="mask", batch_size=2)
+    assert (summary.pairs, summary.truncated) == (5, 0)
+    scorer = pipeline()
+    for row, pair in zip(read_scores(target), PAIRS, strict=True):
+        expected = scorer(pair[1:], stride=8, token_mask=True)
+        for mechanism, code in ABBREVIATIONS.items():
+            assert row[f"{code}_label"] == expected[mechanism]["level"]
+            assert row[f"{code}_rationale"] == expected[mechanism]["token_mask"]
+    target.unlink()
+    with pytest.raises(InputError, match="can share from 0 to 29"):
+        run(source, target, stride=30)
+    assert not target.exists()
+
+
 def test_an_interrupted_or_failed_run_leaves_what_was_there(tmp_path, monkeypatch):
     source, target = write_pairs(tmp_path, "csv"), tmp_path / "scores.csv"
     target.write_text("precious")

@@ -1,0 +1,139 @@
+"""Pairs of posts as the model reads them: tokenized, cut or in overlapping windows, padded in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
+
+
+logger = logging.get_logger(__name__)
+
+POSTS = ("seeker_post", "response_post")
+
+
+@dataclass(frozen=True)
+class EncodedPair:
+    """A tokenized pair, with what it takes to find the way back to the response's characters.
+
+    Attributes:
+        response_post: The response's text.
+        seeker_input_ids: The seeker post's tokens.
+        response_input_ids: The response's tokens; all of them where there are windows.
+        response_offsets: `(token, 2)`, the characters of each.
+        response_special_tokens_mask: `(token,)`, 1 on special tokens.
+        truncated: Which of the two posts lack their end.
+        max_length: What a post was cut to.
+        windows: The positions of the response's tokens that are read together; without it, all of them.
+    """
+
+    response_post: str
+    seeker_input_ids: list[int]
+    response_input_ids: list[int]
+    response_offsets: list[tuple[int, int]]
+    response_special_tokens_mask: list[int]
+    truncated: dict[str, bool]
+    max_length: int = 0
+    windows: list[list[int]] | None = None
+
+    def rows(self) -> list[dict[str, list[int]]]:
+        """What the model reads, a row for each window of the response."""
+        if self.windows is None:
+            return [{"seeker_input_ids": self.seeker_input_ids, "response_input_ids": self.response_input_ids}]
+        return [
+            {
+                "seeker_input_ids": self.seeker_input_ids,
+                "response_input_ids": [self.response_input_ids[position] for position in window],
+            }
+            for window in self.windows
+        ]
+
+
+def encode_pair(
+    tokenizer: PreTrainedTokenizerBase,
+    seeker_post: str,
+    response_post: str,
+    max_length: int,
+    stride: int | None = None,
+) -> EncodedPair:
+    """Tokenizes a pair without padding; says once in the log when a post had to be cut.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        seeker_post: What the seeker wrote.
+        response_post: What was answered.
+        max_length: Tokens of a post, special tokens included.
+        stride: Reads a longer response in windows that share this many tokens, instead of cutting it.
+
+    Raises:
+        ValueError: If windows that share `stride` tokens would not move on.
+    """
+    seeker = tokenizer(seeker_post, truncation=True, max_length=max_length)
+    cut = {"truncation": True, "max_length": max_length} if stride is None else {"verbose": False}
+    response = tokenizer(response_post, return_offsets_mapping=True, **cut)
+    special_tokens_mask = response.encodings[0].special_tokens_mask
+    truncated = {
+        name: bool(encoding.encodings[0].overflowing) for name, encoding in zip(POSTS, (seeker, response), strict=True)
+    }
+    if any(truncated.values()):
+        logger.warning_once(
+            f"Some posts are longer than {max_length} tokens: they are scored without their end, and their result "
+            "says so under 'truncated'. With stride=, a response is scored to its end."
+        )
+    return EncodedPair(
+        response_post=response_post,
+        seeker_input_ids=seeker["input_ids"],
+        response_input_ids=response["input_ids"],
+        response_offsets=response["offset_mapping"],
+        response_special_tokens_mask=special_tokens_mask,
+        truncated=truncated,
+        max_length=max_length,
+        windows=None if stride is None else _windows(special_tokens_mask, max_length, stride),
+    )
+
+
+def _windows(special_tokens_mask: Sequence[int], max_length: int, stride: int) -> list[list[int]] | None:
+    """Positions of the tokens of each window, each with the special tokens around it; None where all fit in one."""
+    words = [position for position, is_special in enumerate(special_tokens_mask) if not is_special]
+    capacity = max_length - (len(special_tokens_mask) - len(words))
+    if not 0 <= stride < capacity:
+        raise ValueError(
+            f"stride={stride}: windows of {max_length} tokens hold {capacity} of the response, so they can share from "
+            f"0 to {capacity - 1}."
+        )
+    if len(words) <= capacity:
+        return None
+    before, after = list(range(words[0])), list(range(words[-1] + 1, len(special_tokens_mask)))
+    last = len(words) - capacity  # where the last window starts, so that it is as full as the others
+    starts = [*range(0, last, capacity - stride), last]
+    return [[*before, *words[start : start + capacity], *after] for start in starts]
+
+
+def pad_posts(
+    rows: Sequence[Mapping[str, Any]], pad_token_id: int, multiple_of: int = 1, at_least: int = 0
+) -> dict[str, torch.Tensor]:
+    """Pads the seeker posts and the responses of a batch on the right, each to their own longest.
+
+    Args:
+        rows: Each with `seeker_input_ids` and `response_input_ids`, lists of token ids.
+        pad_token_id: What both are padded with.
+        multiple_of: Rounds the padded lengths up.
+        at_least: Tokens that both are padded to in any case.
+
+    Returns:
+        `{post}_input_ids` and `{post}_attention_mask` for `seeker` and `response`, each `(batch, token)`.
+    """
+    batch = {}
+    for post in ("seeker", "response"):
+        ids = [torch.tensor(row[f"{post}_input_ids"]) for row in rows]
+        longest = -(-max(at_least, *(len(one) for one in ids)) // multiple_of) * multiple_of
+        batch[f"{post}_input_ids"] = torch.full((len(ids), longest), pad_token_id)
+        batch[f"{post}_attention_mask"] = torch.zeros((len(ids), longest), dtype=torch.long)
+        for index, one in enumerate(ids):
+            batch[f"{post}_input_ids"][index, : len(one)] = one
+            batch[f"{post}_attention_mask"][index, : len(one)] = 1
+    return batch

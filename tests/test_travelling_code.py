@@ -1,0 +1,198 @@
+"""Checkpoints that carry their code: loaded without the package, and with it; nothing else comes along."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, BertConfig, pipeline
+
+from modeling_empathy import EmpathyConfig, EmpathyModel, EmpathyPipeline
+from tests.tiny_models import batch_of, tiny_encoder_config, tiny_model
+from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, unigram_tokenizer, wordpiece_tokenizer
+from tests.without_package import run_without_package
+
+
+TOKENIZERS = {"bert": wordpiece_tokenizer, "roberta": byte_level_bpe_tokenizer, "xlm-roberta": unigram_tokenizer}
+LENGTHS = [(9, 7), (4, 12), (6, 3)]
+PAIRS = [["I feel alone.", "I am so sorry. What happened?"], ["I failed", "Why? Nobody cares " * 20]]
+TRAVELLING = {
+    "configuration_empathy.py",
+    "encoded_pairs.py",
+    "mechanisms.py",
+    "modeling_empathy.py",
+    "pipeline_empathy.py",
+    "rationale_spans.py",
+}
+
+
+def saved(folder: Path, family: str = "bert") -> EmpathyModel:
+    """A model with rationales, saved with its tokenizer."""
+    model = tiny_model(family, max_post_length=40, rationale_thresholds=[0.2] * 3)
+    model.save_pretrained(folder)
+    TOKENIZERS[family]().save_pretrained(folder)
+    return model
+
+
+def posts(family: str) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in batch_of(LENGTHS, family).items() if "labels" not in name}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", TOKENIZERS)
+def test_a_checkpoint_works_where_the_package_is_not_installed(family, tmp_path):
+    model, batch = saved(tmp_path / "model", family), posts(family)
+    torch.save(batch, tmp_path / "batch.pt")
+    script = f"""
+import json, torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer, pipeline
+
+def load(folder="model", **how):
+    return AutoModel.from_pretrained(folder, trust_remote_code=True, **how)
+
+def logits(model):
+    return [one.flatten().tolist() for one in model(**batch).to_tuple()]
+
+batch, pairs = torch.load("batch.pt", weights_only=True), {PAIRS!r}
+config = AutoConfig.from_pretrained("model", trust_remote_code=True)
+scorer = pipeline(model="model", trust_remote_code=True, device="cpu")
+said = {{"config": config.mechanisms, "logits": logits(load()), "scores": scorer(pairs, batch_size=2)}}
+said["local"] = logits(load(local_files_only=True))
+said["device_map"] = logits(load(device_map="cpu"))
+said["eager"] = logits(load(attn_implementation="eager"))
+said["bfloat16"] = [str(parameter.dtype) for parameter in load(dtype="bfloat16").parameters()]
+said["tokens"] = AutoTokenizer.from_pretrained("model", trust_remote_code=True)(pairs[0][0])["input_ids"]
+# What was loaded without the package can be passed on without it.
+load().save_pretrained("again")
+scorer.tokenizer.save_pretrained("again")
+said["again"] = pipeline("empathy", model="again", trust_remote_code=True, device="cpu")(pairs)
+print(json.dumps(said))
+"""
+    said = json.loads(run_without_package(script, tmp_path))
+    with torch.no_grad():
+        expected = [one.flatten().tolist() for one in model(**batch).to_tuple()]
+    assert len(expected) == 2 and said["config"] == model.config.mechanisms
+    assert said["logits"] == said["local"] == said["device_map"] == expected
+    for one, other in zip(said["eager"], expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    assert set(said["bfloat16"]) == {"torch.bfloat16"}
+    assert said["tokens"] == TOKENIZERS[family]()(PAIRS[0][0])["input_ids"]
+    scores = EmpathyPipeline.from_pretrained(tmp_path / "model", device="cpu")(PAIRS, batch_size=2)
+    assert said["scores"] == json.loads(json.dumps(scores))
+    assert [one["explorations"]["level"] for one in said["again"]] == [one["explorations"]["level"] for one in scores]
+    assert {path.name for path in (tmp_path / "again").glob("*.py")} == TRAVELLING
+
+
+def test_with_the_package_the_same_calls_give_the_same(tmp_path):
+    model, batch = saved(tmp_path), posts("bert")
+    expected = EmpathyPipeline.from_pretrained(tmp_path, device="cpu")(PAIRS)
+    for how in ({}, {"trust_remote_code": True}):  # registered, the package's own classes need no permission
+        loaded = AutoModel.from_pretrained(tmp_path, **how)
+        assert type(loaded) is EmpathyModel and type(loaded.config) is EmpathyConfig
+        assert torch.equal(loaded(**batch).empathy_logits, model(**batch).empathy_logits)
+    assert pipeline(model=str(tmp_path), trust_remote_code=True, device="cpu")(PAIRS) == expected
+    own = pipeline(
+        "empathy", model=loaded, tokenizer=EmpathyPipeline.from_pretrained(tmp_path).tokenizer, device="cpu"
+    )
+    assert type(own) is EmpathyPipeline and own(PAIRS) == expected
+    assert AutoModel.from_pretrained(tmp_path, dtype="bfloat16").dtype == torch.bfloat16
+    spread = AutoModel.from_pretrained(tmp_path, device_map={"": "cpu"})
+    assert torch.equal(spread(**batch).empathy_logits, model(**batch).empathy_logits)
+    scorer = EmpathyPipeline.from_pretrained(tmp_path, dtype="bfloat16", attn_implementation="eager", device="cpu")
+    assert scorer.model.dtype == torch.bfloat16
+    assert scorer.model.seeker_encoder.config._attn_implementation == "eager"
+
+
+def test_what_travels_imports_torch_transformers_and_itself_alone(tmp_path):
+    tiny_model().save_pretrained(tmp_path)
+    files = {path.name: path for path in tmp_path.glob("*.py")}
+    assert set(files) == TRAVELLING
+    outside = {"torch", "transformers", *sys.stdlib_module_names}
+    for path in files.values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert node.level == 1 and f"{node.module}.py" in TRAVELLING, ast.unparse(node)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names]
+                assert {name.split(".")[0] for name in names} <= outside, ast.unparse(node)
+
+
+def test_a_nested_encoder_brings_no_code_of_its_own():
+    evil = {
+        "auto_map": {"AutoModel": "evil--code.Model"},
+        "trust_remote_code": True,
+        "attn_implementation": "evil/kernel",
+        "_attn_implementation": "evil/kernel",
+    }
+    nested = {**tiny_encoder_config().to_dict(), **evil, "further": {"model_type": "bert", **evil}}
+    config = EmpathyConfig(encoder_config=nested)
+    for word in ("evil", "trust_remote_code"):
+        assert word not in json.dumps(config.encoder_config.to_dict(), default=str)
+    assert config.encoder_config._attn_implementation != "evil/kernel"
+    with pytest.raises(ValueError, match=r"'not-in-transformers', which transformers .* lacks"):
+        EmpathyConfig(encoder_config={"model_type": "not-in-transformers"})
+    with pytest.raises(ValueError, match="only encoders that transformers itself ships"):
+        EmpathyConfig(encoder_config={"model_type": "empathy"})
+
+    class OtherConfig(BertConfig):
+        model_type = "other-bert"
+
+    AutoConfig.register("other-bert", OtherConfig, exist_ok=True)
+    for given in (OtherConfig(), {"model_type": "other-bert"}):
+        with pytest.raises(ValueError, match="only encoders that transformers itself ships"):
+            EmpathyConfig(encoder_config=given)
+    with_code = BertConfig()
+    with_code.auto_map = {"AutoModel": "evil--code.Model"}
+    assert not getattr(EmpathyConfig(encoder_config=with_code).encoder_config, "auto_map", None)
+
+
+def test_code_that_a_nested_encoder_names_is_not_run(tmp_path):
+    model = saved(tmp_path)
+    trace = tmp_path / "was-run"
+    (tmp_path / "evil.py").write_text(f"open({str(trace)!r}, 'w')\nfrom transformers import BertModel as Evil\n")
+    written = json.loads((tmp_path / "config.json").read_text())
+    written["encoder_config"] |= {"auto_map": {"AutoModel": "evil.Evil", "AutoConfig": "evil.Evil"}}
+    written["encoder_config"] |= {"trust_remote_code": True, "_name_or_path": str(tmp_path)}
+    (tmp_path / "config.json").write_text(json.dumps(written))
+    loaded = AutoModel.from_pretrained(tmp_path, trust_remote_code=True)
+    assert torch.equal(loaded(**posts("bert")).empathy_logits, model(**posts("bert")).empathy_logits)
+    assert not trace.exists()
+
+
+IMPORTS = {
+    "the package alone": ("import modeling_empathy", "not {'torch', 'transformers'} & set(sys.modules)"),
+    "the package, then the configuration": (
+        "import modeling_empathy; from transformers import AutoConfig",
+        "type(AutoConfig.for_model('empathy')) is modeling_empathy.EmpathyConfig",
+    ),
+    "the package, then the model": (
+        "import modeling_empathy; from transformers import AutoModel",
+        "AutoModel._model_mapping[modeling_empathy.EmpathyConfig] is modeling_empathy.EmpathyModel",
+    ),
+    "transformers, then the package": (
+        "from transformers import AutoModel, pipelines; import modeling_empathy",
+        "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is modeling_empathy.EmpathyPipeline",
+    ),
+    "the package, then pipelines": (
+        "import modeling_empathy; from transformers import pipelines",
+        "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is modeling_empathy.EmpathyPipeline",
+    ),
+    "the pipeline itself": (
+        "from modeling_empathy.pipeline_empathy import EmpathyPipeline; from transformers import pipelines",
+        "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is EmpathyPipeline",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", IMPORTS)
+def test_whatever_is_imported_first_the_classes_are_registered(order):
+    imports, holds = IMPORTS[order]
+    script = f"import sys; {imports}\nassert {holds}\nassert 'transformers.trainer' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    assert "already registered" not in done.stderr
