@@ -19,7 +19,7 @@ install: $(VENV)/.installed  ## Make .venv and install what is tested (constrain
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[embedded,plots,tests,quality]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[croissant,embedded,plots,tests,quality]'
 	@touch $@
 
 train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options

@@ -27,6 +27,7 @@ from modeling_empathy.corpus import JoinedPair, join_mechanisms, read_mechanism,
 from modeling_empathy.errors import InputError
 from modeling_empathy.files import write_whole
 from modeling_empathy.mechanisms import MECHANISMS
+from modeling_empathy.provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder
 from modeling_empathy.rationale_labels import label_responses
 
 
@@ -34,16 +35,7 @@ CORPUS_DIR_VARIABLE = "EMPATHY_CORPUS_DIR"
 REPORT_NAME = "alignment_report.json"
 SOURCES = ("auto", "sample")
 
-_SAMPLE_DIR = Path(__file__).parent / "sample"
-_UPSTREAM = (
-    "https://raw.githubusercontent.com/behavioral-data/Empathy-Mental-Health/"
-    "0e11f98901527550885dbf253bd2af92dbcec43b/dataset"
-)
-_UPSTREAM_SHA256 = {
-    "emotional-reactions-reddit.csv": "225b28ffdc257f8a997d557eb937e78b68235e6203c87c7e2203d00fef8545cc",
-    "interpretations-reddit.csv": "2cedbe4252c919d22a6f46685afa16d3192a91e3306c2d4a386be12a30ad3f29",
-    "explorations-reddit.csv": "9efa1af8e0537c16894379598f2076cb380ae18aacd9a8d26ebd381f5b7f9645",
-}
+_UPSTREAM = f"https://raw.githubusercontent.com/behavioral-data/Empathy-Mental-Health/{UPSTREAM_COMMIT}/dataset"
 # Modules whose code decides what the built data hold: an edit to one of them makes the cached data stale.
 _CODE = (
     "alignment_report",
@@ -52,6 +44,7 @@ _CODE = (
     "csv_records",
     "errors",
     "mechanisms",
+    "provenance",
     "rationale_alignment",
     "rationale_labels",
     "rationale_spans",
@@ -60,14 +53,6 @@ _CODE = (
 _DESCRIPTION = """\
 Pairs of a seeker post and a response post from peer support on Reddit, annotated with the level (no, weak, strong) at
 which the response communicates each of three mechanisms of empathy, and with the rationales that show it.
-"""
-_CITATION = """\
-@inproceedings{sharma2020empathy,
-  title = {A Computational Approach to Understanding Empathy Expressed in Text-Based Mental Health Support},
-  author = {Sharma, Ashish and Miner, Adam S. and Atkins, David C. and Althoff, Tim},
-  booktitle = {Proceedings of EMNLP},
-  year = {2020}
-}
 """
 
 
@@ -124,17 +109,16 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
     DEFAULT_CONFIG_NAME = "all"
 
     def __init__(self, *args: Any, hash: str | None = None, **kwargs: Any) -> None:
-        # A builder made in code has no hash, and its cache would survive edits of the files and of the code.
+        # A builder made in code has no hash, one loaded as a script that of the script: either cache would survive
+        # edits of the files and of the code behind them.
         folder = _local_folder(kwargs.get("source", "auto"), kwargs.get("data_dir"))
-        own = hash or _fingerprint(folder, kwargs.get("tokenizer"))
-        super().__init__(*args, hash=own, **kwargs)
+        super().__init__(*args, hash=_fingerprint(folder, kwargs.get("tokenizer")), **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
         annotation = annotation_features(with_token_labels=self.config.tokenizer is not None)
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
-            citation=_CITATION,
-            homepage="https://github.com/behavioral-data/Empathy-Mental-Health",
+            citation=CITATION,
             features=datasets.Features(
                 {column: datasets.Value("string") for column in TEXTS}
                 | ({name: annotation for name in MECHANISMS} if self.config.name == "all" else annotation)
@@ -145,6 +129,7 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         # All that can fail fails here: datasets hides the errors of _generate_examples behind one of its own.
         report = AlignmentReport()
         files = self._files(dl_manager)
+        record_provenance(self.info, dict(files.values()))
         read = {mechanism: (name, read_mechanism(path, report, name)) for mechanism, (name, path) in files.items()}
         if self.config.strict and report.unaligned:
             raise InputError(_unaligned_message(report))
@@ -225,8 +210,7 @@ def load_epitome(config_name: str = "all", **kwargs: Any) -> datasets.DatasetDic
     builder = EpitomeReddit(config_name=config_name, **kwargs)
     builder.download_and_prepare()
     built = builder.as_dataset()
-    features = builder.info.features
-    without_rows = datasets.Dataset.from_dict({name: [] for name in features}, features=features)
+    without_rows = datasets.Dataset.from_dict({name: [] for name in builder.info.features}, info=builder.info.copy())
     return datasets.DatasetDict({split: built.get(split, without_rows) for split in ("train", "validation", "test")})
 
 
@@ -242,7 +226,7 @@ def _local_folder(source: str, data_dir: str | os.PathLike[str] | None) -> Path 
     if source not in SOURCES:
         raise ValueError(f"source={source!r}: use one of {', '.join(SOURCES)}.")
     if source == "sample":
-        return _SAMPLE_DIR
+        return sample_folder()
     folder = data_dir or os.environ.get(CORPUS_DIR_VARIABLE)
     if not folder:
         return None
@@ -264,10 +248,10 @@ def _file_of(folder: Path, mechanism: str) -> Path:
 
 def _check_sha256(path: Path, name: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != _UPSTREAM_SHA256[name]:
+    if found != UPSTREAM_SHA256[name]:
         path.unlink()  # or the next try would find it in the cache
         raise InputError(
-            f"{name}: the downloaded file has sha256 {found}, expected {_UPSTREAM_SHA256[name]}; "
+            f"{name}: the downloaded file has sha256 {found}, expected {UPSTREAM_SHA256[name]}; "
             "the download is damaged or the file was changed. Try again."
         )
 

@@ -17,6 +17,7 @@ from .csv_records import check_columns, csv_header
 from .errors import InputError, shortened
 from .mechanisms import LEVELS
 from .prepared import PREPARED_COLUMNS, read_prepared_csv
+from .provenance import record_provenance
 
 
 if TYPE_CHECKING:
@@ -65,27 +66,16 @@ def read_annotated(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: i
 
     Returns:
         `sp_id`, `rp_id`, `seeker_post`, `response_post`, `level`, `rationales` (`start`, `end`, `text`) and, of a
-        prepared file, `prepared_labels`.
+        prepared file, `prepared_labels`. Its info says which file it was read from.
 
     Raises:
         InputError: Names file, row, column and value.
     """
     if not path.is_file():
         raise InputError(f"{path} is not a file.")
-    if path.suffix == ".parquet":
-        return _read_parquet(path)
-    header = csv_header(path)
-    if "rationale_labels" in header:
-        rows = list(read_prepared_csv(path, tokenizer, max_length))
-        if not rows:
-            raise InputError(f"{path.name} has no rows.")
-        return datasets.Dataset.from_list(rows)
-    if header and "rationales" not in header:
-        raise InputError(
-            f"{path.name} is no annotated file: expected the columns {', '.join(COLUMNS)}, or those of a prepared "
-            f"file, {', '.join(PREPARED_COLUMNS)}; the header has {', '.join(map(repr, header))}."
-        )
-    return datasets.Dataset.from_list([as_row(pair) for pair in read_pairs(path)], features=row_features())
+    rows = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path, tokenizer, max_length)
+    record_provenance(rows.info, {path.name: path})
+    return rows
 
 
 def read_pairs(path: Path) -> list[AnnotatedPair]:
@@ -111,6 +101,21 @@ def mechanism_of(name: str | None) -> str | None:
         if any(word.startswith(stem) or word == abbreviation for word in words)
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> datasets.Dataset:
+    header = csv_header(path)
+    if "rationale_labels" in header:
+        rows = list(read_prepared_csv(path, tokenizer, max_length))
+        if not rows:
+            raise InputError(f"{path.name} has no rows.")
+        return datasets.Dataset.from_list(rows)
+    if header and "rationales" not in header:
+        raise InputError(
+            f"{path.name} is no annotated file: expected the columns {', '.join(COLUMNS)}, or those of a prepared "
+            f"file, {', '.join(PREPARED_COLUMNS)}; the header has {', '.join(map(repr, header))}."
+        )
+    return datasets.Dataset.from_list([as_row(pair) for pair in read_pairs(path)], features=row_features())
 
 
 def _read_parquet(path: Path) -> datasets.Dataset:

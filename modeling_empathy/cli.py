@@ -1,15 +1,13 @@
-"""The `empathy` command: prepare, convert, score, evaluate. Options are named as the original's, with underscores."""
+"""The `empathy` command. Options are named as the original's, with underscores."""
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+from .command_line import told
 from .errors import InputError
 from .mechanisms import ABBREVIATIONS
 
@@ -28,28 +26,6 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command line."""
     app()
-
-
-def _told(command: Callable[..., None]) -> Callable[..., None]:
-    """Turns what a user can mend into one message and exit code 2, instead of a stack."""
-
-    def refuse(message: object) -> NoReturn:
-        print(f"empathy {command.__name__}: error: {message}", file=sys.stderr)
-        raise typer.Exit(2) from None
-
-    @functools.wraps(command)
-    def told(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            refuse(error)
-        except OSError as error:
-            refuse(f"{error.filename}: {error.strerror}" if error.filename is not None else error)
-        except KeyboardInterrupt:
-            print(f"\nempathy {command.__name__}: interrupted; nothing was written", file=sys.stderr)
-            raise typer.Exit(130) from None
-
-    return told
 
 
 PathOrName = TypeVar("PathOrName", Path, str)
@@ -74,7 +50,7 @@ def _spelled(code: str) -> str:
 
 
 @app.command()
-@_told
+@told("empathy")
 def prepare(
     input_path: Annotated[
         Path, typer.Option("--input_path", metavar="CSV", help="Annotated pairs of one mechanism, published columns.")
@@ -101,7 +77,7 @@ def prepare(
 
 
 @app.command()
-@_told
+@told("empathy")
 def convert(
     output_path: Annotated[
         Path, typer.Option("--output_path", metavar="PATH", help="The checkpoint's folder; with --reverse a .pth.")
@@ -160,7 +136,7 @@ def convert(
 
 
 @app.command()
-@_told
+@told("empathy")
 def score(
     input_path: Annotated[
         Path,
@@ -239,7 +215,7 @@ def score(
 
 
 @app.command()
-@_told
+@told("empathy")
 def evaluate(
     model: Annotated[
         str, typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
@@ -323,3 +299,32 @@ def evaluate(
         )
         save_metrics(output_path, results, {"model": model, "data": data, "batch_size": batch_size})
         print(f"\nEvery metric is in {output_path}")
+
+
+@app.command()
+@told("empathy")
+def export_dataset(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What is written: a folder that isn't there yet.")],
+    data_dir: Annotated[
+        str | None,
+        typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
+    ] = None,
+    source: Annotated[
+        Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
+    ] = "auto",
+    salt: Annotated[str, typer.Option("--salt", help="Of the split rule: another salt gives other splits.")] = "",
+) -> None:
+    """Write the corpus as a folder that datasets.load_dataset reads without any code.
+
+    One Parquet file for each split of all three mechanisms joined ("all", the default) and of each mechanism alone, a
+    card with counts, checksums and licence, and the report of what was aligned. It appears whole or not at all, and
+    nothing is uploaded. The texts of the published corpus are people's: read the licence in the card before you pass
+    them on.
+
+        empathy export-dataset exported --data_dir path/to/csvs
+
+        python -c 'import datasets; print(datasets.load_dataset("exported", "explorations"))'
+    """
+    from .dataset_export import export_dataset
+
+    print(export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False))

@@ -3,6 +3,10 @@
 import hashlib
 import http.server
 import json
+import os
+import shutil
+import subprocess
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -69,6 +73,42 @@ def test_the_sample_is_a_source_of_its_own(tmp_path, monkeypatch):
     corpus = load(tmp_path, source="sample")
     assert sum(len(rows) for rows in corpus.values()) >= 120
     assert all(len(rows) for rows in corpus.values())
+
+
+# As datasets 3.6 does with a script: a copy, under another name, in a folder of its own.
+RUN_COPY = """
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("datasets_modules.epitome", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = module
+spec.loader.exec_module(module)
+builder = module.EpitomeReddit(config_name="explorations", source="sample", cache_dir=sys.argv[2])
+builder.download_and_prepare()
+rows = {split: len(rows) for split, rows in builder.as_dataset().items()}
+print(json.dumps([rows, sorted({"torch", "transformers", "jinja2"} & set(sys.modules))]))
+"""
+
+
+def test_the_file_alone_finds_the_sample_and_needs_neither_torch_nor_transformers(tmp_path):
+    copy = shutil.copy(epitome.__file__, tmp_path / "epitome.py")
+    command = [sys.executable, "-c", RUN_COPY, str(copy), str(tmp_path / "cache")]
+    # The installed packages, and nothing of the folder that the tests run in.
+    root = str(Path(epitome.__file__).parents[1])
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}
+    )
+    assert done.returncode == 0, done.stderr
+    rows, heavy = json.loads(done.stdout.splitlines()[-1])
+    assert rows == {split: len(rows) for split, rows in load(tmp_path, "explorations", source="sample").items()}
+    assert heavy == []
+
+
+def test_a_hash_from_outside_does_not_hide_changed_files(tmp_path, folder):
+    # datasets 3.6 passes that of the script.
+    first = load(tmp_path, data_dir=str(folder), hash="0" * 64)
+    write_corpus(folder, pairs=35)
+    second = load(tmp_path, data_dir=str(folder), hash="0" * 64)
+    assert [sum(len(rows) for rows in corpus.values()) for corpus in (first, second)] == [40, 35]
 
 
 def test_the_environment_names_a_folder_and_data_dir_wins(tmp_path, folder, monkeypatch):
@@ -187,7 +227,7 @@ def test_the_download_is_checked_against_its_sha256(tmp_path, folder, monkeypatc
         with pytest.raises(InputError, match=r"emotional-reactions-reddit.csv: the downloaded file has sha256"):
             load(tmp_path, base_url=url)
         expected = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in served.iterdir()}
-        monkeypatch.setattr(epitome, "_UPSTREAM_SHA256", expected)
+        monkeypatch.setattr(epitome, "UPSTREAM_SHA256", expected)
         whole = (served / "explorations-reddit.csv").read_bytes()
         (served / "explorations-reddit.csv").write_bytes(whole[:-100])
         with pytest.raises(InputError, match=f"expected {expected['explorations-reddit.csv']}.* Try again"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_scripts.epitome import _UPSTREAM_SHA256, REPORT_NAME, EpitomeReddit, load_epitome
+from dataset_scripts.epitome import REPORT_NAME, UPSTREAM_SHA256, EpitomeReddit, load_epitome
 from modeling_empathy import MECHANISMS
 from modeling_empathy.corpus import split_of
 
@@ -29,7 +29,7 @@ def built(corpus_dir, tmp_path_factory):
 
 
 def test_the_files_are_the_published_ones(corpus_dir):
-    for name, expected in _UPSTREAM_SHA256.items():
+    for name, expected in UPSTREAM_SHA256.items():
         assert hashlib.sha256((corpus_dir / name).read_bytes()).hexdigest() == expected
 
 

@@ -1,0 +1,319 @@
+"""Writes the corpus as a folder that plain `datasets` loads: Parquet, a card, a Croissant file. It can go on the Hub.
+
+    from modeling_empathy.dataset_export import export_dataset
+
+    print(export_dataset(Path("exported"), source="sample"))
+
+The card's figures are counted in what was written; none of its text is a post's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+from huggingface_hub import DatasetCardData
+
+from dataset_scripts.epitome import REPORT_NAME, EpitomeReddit
+
+from . import __version__
+from .alignment_report import FileCounts
+from .cards import CARD, render_card
+from .croissant import write_croissant
+from .files import whole_folder
+from .mechanisms import LEVELS, MECHANISMS
+from .provenance import Provenance, provenance_of_corpus
+
+
+# The default first: a viewer opens with it.
+CONFIGURATIONS = ("all", *MECHANISMS)
+CROISSANT_NAME = "croissant.json"
+
+_SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class AnnotationCounts:
+    """What a split holds for one mechanism.
+
+    Attributes:
+        mechanism: The mechanism.
+        levels: Rows by level.
+        annotated_rows: Rows with a rationale.
+        spans: Rationales of all rows.
+    """
+
+    mechanism: str
+    levels: list[int]
+    annotated_rows: int
+    spans: int
+
+
+@dataclass(frozen=True)
+class ExportedSplit:
+    """One Parquet file.
+
+    Attributes:
+        configuration: `"all"` or a mechanism.
+        split: `"train"`, `"validation"` or `"test"`.
+        path: Where it lies in the folder.
+        rows: Its pairs.
+        seeker_posts: Distinct `sp_id`.
+        annotations: What it holds for each mechanism of the configuration.
+        size: Its bytes.
+        sha256: Of its bytes.
+    """
+
+    configuration: str
+    split: str
+    path: str
+    rows: int
+    seeker_posts: int
+    annotations: list[AnnotationCounts]
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What was written; as a string, a few lines for the screen.
+
+    Attributes:
+        folder: Where it lies.
+        provenance: What the data are, and whether publishing them needs a permission.
+        splits: The Parquet files.
+        left_out: Splits without rows, of which there is no file.
+        has_croissant: Whether a Croissant file is among the files.
+    """
+
+    folder: Path
+    provenance: Provenance
+    splits: list[ExportedSplit]
+    left_out: list[str]
+    has_croissant: bool
+
+    def __str__(self) -> str:
+        lines = [f"{self.folder}: {self.provenance.title}"]
+        for name in CONFIGURATIONS:
+            rows = ", ".join(f"{one.split} {one.rows}" for one in self.splits if one.configuration == name)
+            lines.append(f"  {name}: {rows}")
+        if self.left_out:
+            lines.append(f"  without rows and left out: {', '.join(self.left_out)}")
+        lines.append(f"  {CARD}, {REPORT_NAME}{f', {CROISSANT_NAME}' if self.has_croissant else ''}")
+        if not self.has_croissant:
+            lines.append(f"  no {CROISSANT_NAME}: pip install 'modeling-empathy[croissant]' for one")
+        if self.provenance.needs_permission:
+            lines.append(f"  Before you pass it on: {self.provenance.terms}")
+        lines.append(f'Load it with datasets.load_dataset("{self.folder}", "explorations"); without a name, "all".')
+        return "\n".join(lines)
+
+
+def export_dataset(
+    folder: Path,
+    *,
+    source: str = "auto",
+    data_dir: str | None = None,
+    salt: str = "",
+    show_progress: bool = True,
+) -> ExportSummary:
+    """Builds all configurations and writes them, with a card, into a new folder.
+
+    The folder holds `{configuration}/{split}-00000-of-00001.parquet`, `README.md` with the metadata that
+    `load_dataset(folder, configuration)` reads, `alignment_report.json` of the configuration `all`, and where
+    mlcroissant is installed `croissant.json`. It appears whole or not at all. The same files give the same bytes.
+
+    Args:
+        folder: Where it shall be; nothing may be there but an empty folder.
+        source: `"auto"` or `"sample"`, as of [`~dataset_scripts.epitome.EpitomeConfig`].
+        data_dir: Folder of the annotated files, likewise.
+        salt: Of the split rule, likewise.
+        show_progress: Whether progress bars are shown.
+
+    Raises:
+        InputError: If the folder is not empty, or the files can't be read as annotated pairs.
+    """
+    with whole_folder(folder) as temporary, _progress_bars(show_progress):
+        builders = [
+            EpitomeReddit(config_name=name, source=source, data_dir=data_dir, salt=salt) for name in CONFIGURATIONS
+        ]
+        splits = []
+        for builder in builders:
+            builder.download_and_prepare()
+            splits += _write_splits(builder, temporary)
+        provenance = provenance_of_corpus(builders[0].info)
+        report = Path(builders[0].cache_dir) / REPORT_NAME
+        shutil.copyfile(report, temporary / REPORT_NAME)
+        has_croissant = importlib.util.find_spec("mlcroissant") is not None
+        if has_croissant:
+            write_croissant(temporary / CROISSANT_NAME, builders, splits, provenance)
+        summary = ExportSummary(
+            folder,
+            provenance,
+            splits,
+            [split for split in _SPLITS if split not in {one.split for one in splits}],
+            has_croissant,
+        )
+        card = _card(summary, builders, json.loads(report.read_text(encoding="utf-8")), salt)
+        (temporary / CARD).write_text(card, encoding="utf-8")
+    return summary
+
+
+def size_category(rows: int) -> str:
+    """What the Hub calls a data set of so many rows."""
+    names = ("1K", "10K", "100K", "1M", "10M", "100M", "1B")
+    place = len(str(rows)) - len("1000")
+    return "n<1K" if place < 0 else f"{names[place]}<n<{names[place + 1]}"
+
+
+def _write_splits(builder: EpitomeReddit, folder: Path) -> list[ExportedSplit]:
+    name = builder.config.name
+    (folder / name).mkdir()
+    written = []
+    for split, rows in builder.as_dataset().items():
+        path = f"{name}/{split}-00000-of-00001.parquet"
+        rows.to_parquet(folder / path)
+        content = (folder / path).read_bytes()
+        columns = rows.to_dict()
+        written.append(
+            ExportedSplit(
+                configuration=name,
+                split=split,
+                path=path,
+                rows=len(rows),
+                seeker_posts=len(set(columns["sp_id"])),
+                annotations=[_counted(mechanism, columns) for mechanism in builder.config.mechanisms],
+                size=len(content),
+                sha256=hashlib.sha256(content).hexdigest(),
+            )
+        )
+    return written
+
+
+def _counted(mechanism: str, columns: Mapping[str, Sequence[Any]]) -> AnnotationCounts:
+    levels = [0] * len(LEVELS)
+    annotated_rows = spans = 0
+    for level, rationales in _annotations(mechanism, columns):
+        levels[level] += 1
+        annotated_rows += bool(rationales)
+        spans += len(rationales)
+    return AnnotationCounts(mechanism, levels, annotated_rows, spans)
+
+
+def _annotations(mechanism: str, columns: Mapping[str, Sequence[Any]]) -> list[tuple[int, list[Any]]]:
+    """Level and rationales of each row, be the mechanism one of several or the only one."""
+    if mechanism in columns:
+        return [(one["level"], one["rationales"]) for one in columns[mechanism]]
+    return list(zip(columns["level"], columns["rationales"], strict=True))
+
+
+@dataclass(frozen=True)
+class _Quirks:
+    """What is odd about a corpus: pairs that are there more than once and, by mechanism, those whose levels differ,
+    rows above level 0 without a span, and rows at level 0 with one."""
+
+    repeated: int
+    conflicting: dict[str, int]
+    without_span: dict[str, int]
+    span_at_level_0: dict[str, int]
+
+
+def _quirks(builder: EpitomeReddit) -> _Quirks:
+    pairs: dict[tuple[str, str], list[list[int]]] = defaultdict(list)
+    without_span, span_at_level_0 = dict.fromkeys(MECHANISMS, 0), dict.fromkeys(MECHANISMS, 0)
+    for rows in builder.as_dataset().values():
+        columns = rows.to_dict()
+        annotations = [_annotations(mechanism, columns) for mechanism in MECHANISMS]
+        for sp_id, rp_id, *of_row in zip(columns["sp_id"], columns["rp_id"], *annotations, strict=True):
+            pairs[sp_id, rp_id].append([level for level, _ in of_row])
+            for mechanism, (level, rationales) in zip(MECHANISMS, of_row, strict=True):
+                without_span[mechanism] += level > 0 and not rationales
+                span_at_level_0[mechanism] += level == 0 and bool(rationales)
+    repeated = [levels for levels in pairs.values() if len(levels) > 1]
+    conflicting = {
+        mechanism: sum(len({of_row[index] for of_row in levels}) > 1 for levels in repeated)
+        for index, mechanism in enumerate(MECHANISMS)
+    }
+    return _Quirks(len(repeated), conflicting, without_span, span_at_level_0)
+
+
+def _card(summary: ExportSummary, builders: Sequence[EpitomeReddit], report: Mapping[str, Any], salt: str) -> str:
+    return render_card(
+        "dataset_card.md",
+        _card_data(summary, builders),
+        summary=summary,
+        provenance=summary.provenance,
+        configurations=CONFIGURATIONS,
+        mechanisms=MECHANISMS,
+        pairs=sum(one.rows for one in summary.splits if one.configuration == "all"),
+        example_split=summary.splits[0].split,
+        salt=salt,
+        aligned={name: FileCounts(**counts) for name, counts in report["files"].items()},
+        quirks=_quirks(builders[0]),
+        report_name=REPORT_NAME,
+        croissant_name=CROISSANT_NAME,
+        citation=builders[0].info.citation.strip(),
+        version=__version__,
+        datasets_version=datasets.__version__,
+    )
+
+
+def _card_data(summary: ExportSummary, builders: Sequence[EpitomeReddit]) -> DatasetCardData:
+    provenance = summary.provenance
+    is_known = provenance.name != "other"
+    title = provenance.title[0].upper() + provenance.title[1:]
+    card_data = DatasetCardData(
+        pretty_name=title if is_known else "Empathy in peer support, annotated pairs",
+        language=["en"] if is_known else None,
+        license=provenance.licence,
+        license_name=provenance.licence_name,
+        license_link=provenance.licence_link,
+        annotations_creators={"epitome-reddit": ["crowdsourced"], "synthetic-sample": ["other"]}.get(provenance.name),
+        language_creators={"epitome-reddit": ["found"], "synthetic-sample": ["other"]}.get(provenance.name),
+        multilinguality=["monolingual"] if is_known else None,
+        size_categories=[size_category(sum(one.rows for one in summary.splits if one.configuration == "all"))],
+        task_categories=["text-classification", "token-classification"],
+        tags=[
+            *(["synthetic"] if provenance.is_synthetic else []),
+            *("empathy", "mental-health", "peer-support", "rationale-extraction"),
+        ],
+        configs=[
+            {
+                "config_name": name,
+                "data_files": [
+                    {"split": one.split, "path": one.path} for one in summary.splits if one.configuration == name
+                ],
+            }
+            | ({"default": True} if name == CONFIGURATIONS[0] else {})
+            for name in CONFIGURATIONS
+        ],
+    )
+    infos = {}
+    for builder in builders:
+        name = builder.config.name
+        infos[name] = builder.info.copy()
+        # What is downloaded from here is the Parquet.
+        infos[name].download_size = sum(one.size for one in summary.splits if one.configuration == name)
+    datasets.info.DatasetInfosDict(infos).to_dataset_card_data(card_data)
+    return card_data
+
+
+@contextmanager
+def _progress_bars(are_shown: bool) -> Iterator[None]:
+    """Switches the bars of `datasets` off for a while, if they are on."""
+    if are_shown or datasets.are_progress_bars_disabled():
+        yield
+        return
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.enable_progress_bars()

@@ -1,0 +1,196 @@
+"""Where annotated pairs come from, told by the bytes of the files they were read from, and what that allows.
+
+A name or a path proves nothing: a folder called "sample" may hold private messages. Files are known by their sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError
+
+
+if TYPE_CHECKING:
+    import datasets
+
+
+UPSTREAM = "https://github.com/behavioral-data/Empathy-Mental-Health"
+UPSTREAM_COMMIT = "0e11f98901527550885dbf253bd2af92dbcec43b"
+UPSTREAM_SHA256 = {
+    "emotional-reactions-reddit.csv": "225b28ffdc257f8a997d557eb937e78b68235e6203c87c7e2203d00fef8545cc",
+    "interpretations-reddit.csv": "2cedbe4252c919d22a6f46685afa16d3192a91e3306c2d4a386be12a30ad3f29",
+    "explorations-reddit.csv": "9efa1af8e0537c16894379598f2076cb380ae18aacd9a8d26ebd381f5b7f9645",
+}
+CITATION = """\
+@inproceedings{sharma2020empathy,
+  title = {A Computational Approach to Understanding Empathy Expressed in Text-Based Mental Health Support},
+  author = {Sharma, Ashish and Miner, Adam S. and Atkins, David C. and Althoff, Tim},
+  booktitle = {Proceedings of EMNLP},
+  year = {2020}
+}
+"""
+
+_HEADING = "Read from:"
+_LINE = re.compile(r"^  (.+): sha256 ([0-9a-f]{64})$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What data are, and under which terms.
+
+    Attributes:
+        name: `"epitome-reddit"`, the published files; `"synthetic-sample"`, the sample that comes along; `"other"`.
+        title: The same in a few words.
+        licence: As the Hub calls it: `"other"`, `"apache-2.0"` or `"unknown"`.
+        licence_name: A short name of a licence that the Hub calls `"other"`.
+        licence_link: Where that licence stands.
+        terms: What the licence says of the data and of models trained on them, in a sentence or two.
+        homepage: Where the data come from.
+        is_synthetic: Whether no person wrote the texts in search of support or in answer to somebody who did.
+        files: Name to sha256 of each file that was read; empty where nothing is known of them.
+    """
+
+    name: str
+    title: str
+    licence: str
+    licence_name: str | None
+    licence_link: str | None
+    terms: str
+    homepage: str | None
+    is_synthetic: bool
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def needs_permission(self) -> bool:
+        """Whether somebody must say that the texts may be published: all but the synthetic sample are people's."""
+        return not self.is_synthetic
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attributes, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
+        """What [`to_dict`] gave.
+
+        Raises:
+            InputError: If an attribute is missing.
+        """
+        missing = [one.name for one in fields(cls) if one.name not in values]
+        if missing:
+            raise InputError(f"A record of where data come from has no {', '.join(missing)}.")
+        return cls(**{one.name: values[one.name] for one in fields(cls)})
+
+
+_PUBLISHED = Provenance(
+    name="epitome-reddit",
+    title="EPITOME, the Reddit part of the published corpus",
+    licence="other",
+    licence_name="university-of-washington-attribution",
+    licence_link=f"{UPSTREAM}/blob/{UPSTREAM_COMMIT}/Althoff%20attribution%20only%20license.docx",
+    terms=(
+        "Copyright 2019-2020 University of Washington. Developed in the Behavioral Data Science Group. The data come "
+        "under an attribution licence; models trained on them under a licence for non-profit academic research that "
+        "asks for the citation of Sharma et al. (EMNLP 2020)."
+    ),
+    homepage=UPSTREAM,
+    is_synthetic=False,
+)
+_SAMPLE = Provenance(
+    name="synthetic-sample",
+    title="a synthetic sample in the format of EPITOME",
+    licence="apache-2.0",
+    licence_name=None,
+    licence_link=None,
+    terms="Apache License 2.0. Every text, id and label was written for this sample; none comes from a person's post.",
+    homepage=None,
+    is_synthetic=True,
+)
+_OTHER = Provenance(
+    name="other",
+    title="annotated pairs of unknown origin",
+    licence="unknown",
+    licence_name=None,
+    licence_link=None,
+    terms="The licence is unknown: ask whoever the data come from before you pass on the texts or a model of them.",
+    homepage=None,
+    is_synthetic=False,
+)
+
+
+def sample_folder() -> Path:
+    """The folder of the sample that comes along, wherever its package is installed."""
+    return Path(str(importlib.resources.files("dataset_scripts"))) / "sample"
+
+
+def provenance_of_files(files: Mapping[str, Path]) -> Provenance:
+    """Says what files are, from their bytes.
+
+    Args:
+        files: The name that a file goes by, and where it lies.
+
+    Returns:
+        The published corpus or the sample if every file is one of its files, whatever it is called; else `"other"`.
+    """
+    return _told_by((name, _sha256(path)) for name, path in files.items())
+
+
+def provenance_of_corpus(
+    corpus: datasets.DatasetDict | datasets.Dataset | datasets.DatasetInfo | Mapping[str, Any],
+) -> Provenance:
+    """Says what a data set was read from, as [`record_provenance`] noted it.
+
+    Args:
+        corpus: What the builder or [`~modeling_empathy.annotated_files.read_annotated`] gave, its splits or its info.
+            A data set that was made otherwise, or that has such a split, is `"other"`. Of rows that were appended to
+            one later nothing is known.
+    """
+    parts = list(corpus.values()) if isinstance(corpus, Mapping) else [corpus]
+    sums = [_LINE.findall(getattr(part, "info", part).description or "") for part in parts]
+    told = _told_by(pair for of_part in sums for pair in of_part)
+    return told if all(sums) else replace(_OTHER, files=told.files)
+
+
+def record_provenance(info: datasets.DatasetInfo, files: Mapping[str, Path]) -> Provenance:
+    """Notes in a data set's info what it was read from: names and sha256 in its description, licence and homepage.
+
+    `datasets` keeps these through its cache, `map`, `select` and `save_to_disk`.
+    """
+    provenance = provenance_of_files(files)
+    about = (info.description or "").partition(f"{_HEADING}\n")[0].strip()
+    read = "".join(f"  {name}: sha256 {digest}\n" for name, digest in provenance.files.items())
+    info.description = "\n\n".join(part for part in (about, f"{_HEADING}\n{read}") if part)
+    info.license = provenance.terms
+    info.homepage = provenance.homepage or ""
+    return provenance
+
+
+def _told_by(sums: Iterable[tuple[str, str]]) -> Provenance:
+    files: dict[str, str] = {}
+    for name, digest in sums:
+        own = name
+        while files.get(own, digest) != digest:
+            own += " (another)"  # files of one name, from several folders
+        files[own] = digest
+    found = set(files.values())
+    if found and found <= set(UPSTREAM_SHA256.values()):
+        return replace(_PUBLISHED, files=files)
+    if found and found <= _sample_sha256():
+        return replace(_SAMPLE, files=files)
+    return replace(_OTHER, files=files)
+
+
+@lru_cache(maxsize=1)  # files of an installed package
+def _sample_sha256() -> frozenset[str]:
+    return frozenset(_sha256(path) for path in sample_folder().glob("*.csv"))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
