@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 
 from .checkpoint_names import PICKLES, checkpoint_folder
@@ -63,7 +64,7 @@ def load_model(name: str) -> EmpathyModel:
     """Loads a model from a folder or the Hub, in evaluation mode; see [`load_checkpoint`]."""
     try:
         return EmpathyModel.from_pretrained(_source(name)).eval()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"No model can be loaded from {_source(name)!r}: {first_line(error)}") from None
 
 

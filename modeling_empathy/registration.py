@@ -43,7 +43,8 @@ def _register_config() -> None:
 def _register_model() -> None:
     from transformers import AutoModel
 
-    from .modeling_empathy import EmpathyConfig, EmpathyModel
+    from .configuration_empathy import EmpathyConfig
+    from .modeling_empathy import EmpathyModel
 
     AutoModel.register(EmpathyConfig, EmpathyModel, exist_ok=True)
 

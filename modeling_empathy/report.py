@@ -53,11 +53,19 @@ def metrics_table(metrics: dict[str, float], mechanisms: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def save_metrics(path: Path, splits: dict[str, dict[str, float]], arguments: dict[str, Any]) -> Path:
-    """Writes every split's metrics as JSON, with the arguments and library versions they came from."""
+def save_metrics(path: Path, splits: dict[str, dict[str, float]], arguments: dict[str, Any], **more: Any) -> Path:
+    """Writes every split's metrics as JSON, with the arguments and library versions they came from.
+
+    Args:
+        path: The file.
+        splits: Split, or definition, to `{mechanism}_{metric}`.
+        arguments: What was asked for.
+        **more: Further parts: `confusion` as of [`confusion_counts`], `data` about the pairs.
+    """
     content = {
         "metrics": splits,
         "definitions": "those of modeling_empathy/metrics.py; rationales as ERASER (DeYoung et al. 2020)",
+        **more,
         "arguments": arguments,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
     }
@@ -110,6 +118,26 @@ def held_out_predictions(
     return datasets.Dataset.from_list(rows)
 
 
+def confusion_counts(predictions: datasets.Dataset, config: EmpathyConfig) -> dict[str, list[list[int]]]:
+    """How often which level was predicted for which.
+
+    Args:
+        predictions: Rows of [`held_out_predictions`].
+        config: The model's.
+
+    Returns:
+        For each mechanism `(annotated level, predicted level)`; pairs without an annotated level are not counted.
+    """
+    counts = {
+        mechanism: [[0] * config.num_labels for _ in range(config.num_labels)] for mechanism in config.mechanisms
+    }
+    for mechanism, of_mechanism in counts.items():
+        for row in predictions[mechanism]:
+            if row["annotated_level"] >= 0:
+                of_mechanism[row["annotated_level"]][row["level"]] += 1
+    return counts
+
+
 def save_plots(
     folder: Path, predictions: datasets.Dataset | None, config: EmpathyConfig, log: list[dict[str, Any]]
 ) -> None:
@@ -127,12 +155,8 @@ def save_plots(
     if predictions is None:
         return
     levels = [config.id2label[index] for index in range(config.num_labels)]
-    for mechanism in config.mechanisms:
-        counts = np.zeros((len(levels), len(levels)), dtype=int)
-        for row in predictions[mechanism]:
-            if row["annotated_level"] >= 0:
-                counts[row["annotated_level"], row["level"]] += 1
-        figure = _confusion_figure(counts, levels, mechanism.replace("_", " "))
+    for mechanism, counts in confusion_counts(predictions, config).items():
+        figure = _confusion_figure(np.array(counts), levels, mechanism.replace("_", " "))
         write_whole(folder / f"confusion_{mechanism}.png", partial(figure.savefig, dpi=150))
 
 

@@ -84,10 +84,8 @@ def score_file(
         mechanisms = [mechanism for pipeline in pipelines for mechanism in pipeline.model.config.mechanisms]
         if len(set(mechanisms)) < len(mechanisms):
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
-        for pipeline in pipelines if stride is not None else ():
-            most = pipeline.model.config.max_post_length - pipeline.tokenizer.num_special_tokens_to_add() - 1
-            if not 0 <= stride <= most:
-                raise InputError(f"stride {stride}: windows of this model can share from 0 to {most} tokens.")
+        if stride is not None:
+            _check_stride(stride, pipelines)
         options = {"token_mask": rationale_format == "mask", "stride": stride}
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
         stack.callback(writer.close)
@@ -100,6 +98,13 @@ def score_file(
     if rejected is not None and rejected.rows:
         summary.skipped, summary.errors_path = rejected.rows, errors_path
     return summary
+
+
+def _check_stride(stride: int, pipelines: Sequence[EmpathyPipeline]) -> None:
+    for pipeline in pipelines:
+        most = pipeline.model.config.max_post_length - pipeline.tokenizer.num_special_tokens_to_add() - 1
+        if not 0 <= stride <= most:
+            raise InputError(f"stride {stride}: windows of this model can share from 0 to {most} tokens.")
 
 
 def _score(

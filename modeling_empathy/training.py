@@ -16,15 +16,24 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
-from .encoders import load_tokenizer, resolve_encoder
+from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError
 from .features import EmpathyDataCollator, build_features
 from .files import write_whole
 from .joining import join_models
 from .mechanisms import LEVELS
+from .model_card import RECORD, read_record, save_model_card
 from .modeling_empathy import EmpathyModel
 from .pipeline_empathy import own_tokenizer
-from .report import held_out_predictions, metrics_table, readable_pairs, save_metrics, save_plots
+from .provenance import provenance_of_corpus
+from .report import (
+    confusion_counts,
+    held_out_predictions,
+    metrics_table,
+    readable_pairs,
+    save_metrics,
+    save_plots,
+)
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, tuned_rationale_thresholds
 
@@ -89,9 +98,25 @@ def train_and_report(
             splits["test"] = _without_prefix(predicted.metrics or {}, "test")
             predictions = predicted.predictions
     if trainer.is_world_process_zero():
-        arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
-        _report(trainer, features.get("test"), predictions, splits, arguments)
+        record = _record(corpus, model_args, data_args, training_args)
+        _report(trainer, features.get("test"), predictions, splits, record)
     return splits.get("test", {})
+
+
+def _record(
+    corpus: datasets.DatasetDict,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: EmpathyTrainingArguments,
+) -> dict[str, Any]:
+    """What a run writes down beside its metrics."""
+    data = {
+        "provenance": provenance_of_corpus(corpus).to_dict(),
+        "pairs": {split: len(rows) for split, rows in corpus.items()},
+        "encoder": name_on_hub(model_args.encoder),
+    }
+    arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
+    return {"arguments": arguments, "data": data}
 
 
 def _features_of(
@@ -175,13 +200,16 @@ def _train_separately(
             joined = join_models([EmpathyModel.from_pretrained(one) for one in folders])
             joined.save_pretrained(folder)
             own_tokenizer(folders[0], joined.config).save_pretrained(folder)
-            print(f"\nJoined in one checkpoint: {folder}")
         if test:
             macro_f1 = [test[f"{mechanism}_macro_f1"] for mechanism in model_args.mechanisms]
             test["macro_f1"] = sum(macro_f1) / len(macro_f1)
-            arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
-            save_metrics(folder / "metrics.json", {"test": test}, arguments)
+            confusion = {name: read_record(folder / name).confusion[name] for name in model_args.mechanisms}
+            record = _record(corpus, model_args, data_args, training_args)
+            save_metrics(folder / RECORD, {"test": test}, confusion=confusion, **record)
             print(f"\n{metrics_table(test, model_args.mechanisms)}")
+        if training_args.save_model:
+            save_model_card(folder)
+            print(f"\nJoined in one checkpoint: {folder}")
     return test
 
 
@@ -238,14 +266,14 @@ def _report(
     test_features: datasets.Dataset | None,
     predictions: Any,
     splits: dict[str, dict[str, float]],
-    arguments: dict[str, Any],
+    record: dict[str, Any],
 ) -> None:
     config = trainer.model.config
     folder = Path(trainer.args.output_dir)
-    save_metrics(folder / "metrics.json", splits, arguments)
-    rows = None
-    if test_features is not None:
-        rows = held_out_predictions(test_features, predictions, config)
+    rows = None if test_features is None else held_out_predictions(test_features, predictions, config)
+    confusion = {} if rows is None else confusion_counts(rows, config)
+    save_metrics(folder / RECORD, splits, confusion=confusion, **record)
+    if rows is not None:
         write_whole(folder / "test_predictions.parquet", rows.to_parquet)
         print(
             f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n"
@@ -253,6 +281,8 @@ def _report(
         print(metrics_table(splits["test"], config.mechanisms))
         print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable_pairs(rows, config, sys.stdout.isatty())}")
     save_plots(folder, rows, config, trainer.state.log_history)
+    if trainer.args.save_model:
+        save_model_card(folder)
     if not trainer.args.save_model:
         print(f"\nMetrics and plots are in {folder}; the model was not saved (--save_model saves it)")
         return

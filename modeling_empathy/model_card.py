@@ -1,0 +1,274 @@
+"""The card of a checkpoint, made from its configuration and from what was measured when it was trained; no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from .cards import CARD, render_card
+from .configuration_empathy import EmpathyConfig
+from .errors import InputError, first_line
+from .files import write_whole
+from .mechanisms import LEVELS
+from .provenance import CITATION, Provenance
+from .report import TABLE, metrics_table
+
+
+RECORD = "metrics.json"
+
+# What is said of how a model was trained; nothing of where that was on somebody's machine.
+_ARGUMENTS = {
+    "model": ("encoder_revision", "separate_models", "level_weighting", "original_tokenization"),
+    "data": ("max_length", "unannotated", "salt"),
+    "training": (
+        "seed",
+        "num_train_epochs",
+        "max_steps",
+        "per_device_train_batch_size",
+        "gradient_accumulation_steps",
+        "learning_rate",
+        "head_learning_rate",
+        "lr_scheduler_type",
+        "warmup_steps",
+        "optim",
+        "weight_decay",
+        "max_grad_norm",
+        "bf16",
+        "fp16",
+        "load_best_model_at_end",
+        "metric_for_best_model",
+        "tune_rationale_thresholds",
+    ),
+}
+# Metric -> how the Hub calls it, and the task that it measures.
+_RESULTS = {
+    "accuracy": ("accuracy", "text-classification"),
+    "macro_f1": ("f1", "text-classification"),
+    "quadratic_weighted_kappa": ("quadratic_weighted_kappa", "text-classification"),
+    "annotated_token_f1_macro": ("token_f1", "token-classification"),
+    "annotated_iou_f1_macro": ("iou_f1", "token-classification"),
+    "annotated_token_auprc": ("auprc", "token-classification"),
+}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a training run wrote down, as far as it may be published.
+
+    Attributes:
+        test: The test split's metrics, `{mechanism}_{metric}`.
+        definitions: Whose definitions these follow.
+        confusion: For each mechanism `(annotated level, predicted level)`.
+        provenance: What it was trained on, if the record says so.
+        pairs: Pairs of each split.
+        encoder: The encoder it started from, by its name on the Hub; None for one of a local folder.
+        arguments: Those that decide what comes out: of the model, the data and the training, by their names.
+        versions: Of the libraries.
+    """
+
+    test: dict[str, float] = field(default_factory=dict)
+    definitions: str = ""
+    confusion: dict[str, list[list[int]]] = field(default_factory=dict)
+    provenance: Provenance | None = None
+    pairs: dict[str, int] = field(default_factory=dict)
+    encoder: str | None = None
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def publishable(self) -> dict[str, Any]:
+        """The record as a file that is published, and read again: without paths and names of the machine."""
+        data = {"pairs": self.pairs, "encoder": self.encoder}
+        return {
+            "metrics": {"test": self.test},
+            "definitions": self.definitions,
+            "confusion": self.confusion,
+            "data": data | ({"provenance": self.provenance.to_dict()} if self.provenance else {}),
+            "arguments": self.arguments,
+            "versions": self.versions,
+        }
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Reads what a run left in the folder of its checkpoint; of a converted checkpoint there is nothing.
+
+    Raises:
+        InputError: If the file is not one that `train_hf.py` wrote.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return RunRecord()
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        data, arguments = written.get("data", {}), written["arguments"]
+        chosen = {
+            part: {name: arguments[part][name] for name in names if arguments[part].get(name) not in (None, "", -1)}
+            for part, names in _ARGUMENTS.items()
+        }
+        return RunRecord(
+            test=written["metrics"].get("test", {}),
+            definitions=written["definitions"],
+            confusion=written.get("confusion", {}),
+            provenance=Provenance.from_dict(data["provenance"]) if "provenance" in data else None,
+            pairs=data.get("pairs", {}),
+            encoder=data.get("encoder"),
+            arguments=chosen,
+            versions=written["versions"],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is no record of a training run ({type(error).__name__}: {first_line(error)}): train again, or "
+            "remove it to publish without figures."
+        ) from None
+
+
+def model_card(
+    folder: Path, *, repo_id: str | None = None, dataset_repo_id: str | None = None, files: Sequence[str] = ()
+) -> str:
+    """Writes the card of a checkpoint.
+
+    Args:
+        folder: The checkpoint.
+        repo_id: Where it will be on the Hub.
+        dataset_repo_id: Where the corpus that it was trained on is on the Hub, if it is.
+        files: What is published beside the weights, where it is worth a line (plots, `onnx/`).
+
+    Returns:
+        Markdown with the Hub's metadata on top.
+
+    Raises:
+        InputError: If the folder holds no checkpoint of ours, or a record that can't be read.
+    """
+    config, record = read_config(folder), read_record(folder)
+    return render_card(
+        "model_card.md",
+        _metadata(config, record, repo_id, dataset_repo_id),
+        title=_title(repo_id, config),
+        repo_id=repo_id or "path/to/this/folder",
+        config=config,
+        encoder=config.encoder_config,
+        record=record,
+        provenance=record.provenance,
+        dataset_repo_id=dataset_repo_id,
+        metrics_table=_metrics_table(record.test, config.mechanisms),
+        level_rows=_level_rows(record.confusion),
+        majority=_majority(record.confusion),
+        levels=LEVELS,
+        plots=sorted(name for name in files if name.endswith(".png")),
+        onnx=sorted(name for name in files if name.endswith(".onnx")),
+        citation=CITATION.strip(),
+    )
+
+
+def save_model_card(folder: Path) -> Path:
+    """Writes the card of a checkpoint into its folder, as `README.md`."""
+    text = model_card(folder, files=[path.name for path in folder.iterdir()])
+    return write_whole(folder / CARD, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def read_config(folder: Path) -> EmpathyConfig:
+    """The configuration of a checkpoint.
+
+    Raises:
+        InputError: If the folder holds none of ours.
+    """
+    path = folder / "config.json"
+    try:
+        if json.loads(path.read_text(encoding="utf-8")).get("model_type") != EmpathyConfig.model_type:
+            raise InputError(f"{path} is not the configuration of an empathy model.")
+        return EmpathyConfig.from_pretrained(folder)
+    except InputError:
+        raise
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder} holds no checkpoint: config.json can't be read ({first_line(error)}).") from None
+
+
+def _title(repo_id: str | None, config: EmpathyConfig) -> str:
+    named = ", ".join(mechanism.replace("_", " ") for mechanism in config.mechanisms)
+    return repo_id.split("/")[-1] if repo_id else f"Empathy in text-based support: {named}"
+
+
+def _metadata(
+    config: EmpathyConfig, record: RunRecord, repo_id: str | None, dataset_repo_id: str | None
+) -> ModelCardData:
+    provenance = record.provenance
+    return ModelCardData(
+        language="en",
+        license=provenance.licence if provenance else "unknown",
+        license_name=provenance.licence_name if provenance else None,
+        license_link=provenance.licence_link if provenance else None,
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        tags=["empathy", "mental-health", "rationale-extraction", "token-classification", "custom_code"],
+        base_model=record.encoder,
+        base_model_relation="finetune" if record.encoder else None,
+        datasets=[dataset_repo_id] if dataset_repo_id else None,
+        metrics=["accuracy", "f1"] if record.test else None,
+        model_name=_title(repo_id, config) if record.test else None,
+        eval_results=_eval_results(config, record, dataset_repo_id) or None,
+    )
+
+
+def _eval_results(config: EmpathyConfig, record: RunRecord, dataset_repo_id: str | None) -> list[EvalResult]:
+    if not record.test or record.provenance is None:
+        return []
+    salt = record.arguments.get("data", {}).get("salt")
+    return [
+        EvalResult(
+            task_type=task,
+            task_name="Level of the mechanism" if task == "text-classification" else "Rationale extraction",
+            dataset_type=dataset_repo_id or record.provenance.name,
+            dataset_name=f"{record.provenance.title}: {mechanism.replace('_', ' ')}",
+            dataset_config=mechanism,
+            dataset_split="test",
+            dataset_args={"salt": salt} if salt else None,
+            metric_type=hub_name,
+            metric_name=_column(name),
+            metric_value=round(record.test[f"{mechanism}_{name}"], 4),
+        )
+        for mechanism in config.mechanisms
+        for name, (hub_name, task) in _RESULTS.items()
+    ]
+
+
+def _column(metric: str) -> str:
+    return next(column for column, name in TABLE.items() if name == metric)
+
+
+def _metrics_table(test: Mapping[str, float], mechanisms: Sequence[str]) -> str:
+    return metrics_table(dict(test), mechanisms) if test else ""
+
+
+def _level_rows(confusion: Mapping[str, list[list[int]]]) -> list[dict[str, Any]]:
+    """For each mechanism and level: annotated and predicted pairs, precision, recall and F1."""
+    rows = []
+    for mechanism, counts in confusion.items():
+        for level, name in enumerate(LEVELS):
+            annotated, predicted = sum(counts[level]), sum(row[level] for row in counts)
+            right = counts[level][level]
+            rows.append(
+                {
+                    "mechanism": mechanism.replace("_", " "),
+                    "level": name,
+                    "annotated": annotated,
+                    "predicted": predicted,
+                    "precision": right / predicted if predicted else 0.0,
+                    "recall": right / annotated if annotated else 0.0,
+                    "f1": 2 * right / (annotated + predicted) if annotated + predicted else 0.0,
+                    "counts": counts[level],
+                }
+            )
+    return rows
+
+
+def _majority(confusion: Mapping[str, list[list[int]]]) -> list[tuple[str, float]]:
+    """The accuracy of always saying the most frequent level, for each mechanism."""
+    shares = []
+    for mechanism, counts in confusion.items():
+        annotated = [sum(row) for row in counts]
+        shares.append((mechanism.replace("_", " "), max(annotated) / max(sum(annotated), 1)))
+    return shares

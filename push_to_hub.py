@@ -1,0 +1,114 @@
+#!/usr/bin/env python
+"""Publishes a trained model or the corpus on the Hub.
+
+    python push_to_hub.py model output/corpus --repo_id me/empathy --dry_run
+    python push_to_hub.py dataset --source sample --repo_id me/empathy-sample --private
+
+The token comes from the login (`hf auth login`) or from HF_TOKEN; it is never shown. Everything goes in one commit, so
+that the repository holds all of it or is as it was before.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from modeling_empathy.command_line import told
+
+
+app = typer.Typer(
+    help=(__doc__ or "").partition("\n\n")[0],
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+RepoId = Annotated[str, typer.Option("--repo_id", metavar="OWNER/NAME", help="The repository; made if missing.")]
+Private = Annotated[bool, typer.Option("--private", help="Only its owners may see it.")]
+Revision = Annotated[str | None, typer.Option("--revision", help="Branch; made if missing (default: main).")]
+CreatePr = Annotated[bool, typer.Option("--create_pr", help="Propose the commit as a pull request.")]
+CommitMessage = Annotated[str | None, typer.Option("--commit_message", help="Title of the commit.")]
+MaxFile = Annotated[float, typer.Option("--max_file_gb", help="The largest file that is published.")]
+DryRun = Annotated[bool, typer.Option("--dry_run", help="Check and list the files; send nothing, need no network.")]
+
+
+@app.command()
+@told("push_to_hub.py")
+def model(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The checkpoint, as train_hf.py or convert left it.")],
+    repo_id: RepoId,
+    private: Private = False,
+    revision: Revision = None,
+    create_pr: CreatePr = False,
+    commit_message: CommitMessage = None,
+    dataset_repo_id: Annotated[
+        str | None,
+        typer.Option("--dataset_repo_id", metavar="OWNER/NAME", help="The corpus it was trained on, if on the Hub."),
+    ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option("--card", exists=True, dir_okay=False, help="Your README.md instead of the one that is made."),
+    ] = None,
+    max_file_gb: MaxFile = 5.0,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish a checkpoint: weights, code, tokenizer, metrics, plots, ONNX if there is, and a card.
+
+    Held-out predictions, intermediate checkpoints and whatever else is in the folder stay there. Before anything is
+    sent, it is loaded in a process without this package, and must give the same scores.
+
+        python push_to_hub.py model output/corpus --repo_id me/empathy --private
+    """
+    from modeling_empathy.hub_upload import Target
+    from modeling_empathy.publishing import publish_model
+
+    target = Target(repo_id, private, revision, create_pr, commit_message)
+    publish_model(folder, target, dataset_repo_id=dataset_repo_id, card=card, max_file_gb=max_file_gb, dry_run=dry_run)
+
+
+@app.command()
+@told("push_to_hub.py")
+def dataset(
+    repo_id: RepoId,
+    data_dir: Annotated[
+        str | None,
+        typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
+    ] = None,
+    source: Annotated[
+        Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
+    ] = "auto",
+    salt: Annotated[str, typer.Option("--salt", help="Of the split rule: another salt gives other splits.")] = "",
+    i_have_the_right_to_share: Annotated[
+        bool,
+        typer.Option(
+            "--i_have_the_right_to_share",
+            help="The texts are people's, and you may publish them; not needed for the sample.",
+        ),
+    ] = False,
+    private: Private = False,
+    revision: Revision = None,
+    create_pr: CreatePr = False,
+    commit_message: CommitMessage = None,
+    max_file_gb: MaxFile = 5.0,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish the corpus as Parquet files with a card, which load_dataset reads without any code.
+
+    python push_to_hub.py dataset --source sample --repo_id me/empathy-sample
+    """
+    from modeling_empathy.hub_upload import Target
+    from modeling_empathy.publishing import publish_dataset
+
+    publish_dataset(
+        Target(repo_id, private, revision, create_pr, commit_message),
+        source=source,
+        data_dir=data_dir,
+        salt=salt,
+        has_right_to_share=i_have_the_right_to_share,
+        max_file_gb=max_file_gb,
+        dry_run=dry_run,
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,169 @@
+"""The card of a checkpoint: its figures are the record's, its metadata what the Hub reads, its examples run."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+from sklearn.metrics import precision_recall_fscore_support
+
+from modeling_empathy import LEVELS, MECHANISMS
+from modeling_empathy.errors import InputError
+from modeling_empathy.model_card import model_card, save_model_card
+from modeling_empathy.provenance import UPSTREAM_SHA256, provenance_of_files
+from tests.run_records import CONFUSION, run_record
+from tests.tiny_models import tiny_model
+from tests.tokenizers_for_tests import wordpiece_tokenizer
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    tiny_model("bert", max_post_length=40, rationale_thresholds=[0.25, 0.5, 0.75]).save_pretrained(tmp_path)
+    (tmp_path / "metrics.json").write_text(json.dumps(run_record()))
+    return tmp_path
+
+
+def published_record(**data: object) -> dict:
+    """A record of a run on the published corpus, known by its files' sums."""
+    record = run_record()
+    provenance = record["data"]["provenance"] | {
+        "name": "epitome-reddit",
+        "title": "EPITOME, the Reddit part of the published corpus",
+        "licence": "other",
+        "licence_name": "university-of-washington-attribution",
+        "licence_link": "https://example.org/licence",
+        "terms": "For research.",
+        "is_synthetic": False,
+        "files": UPSTREAM_SHA256,
+    }
+    record["data"] |= {"provenance": provenance, **data}
+    return record
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """The Markdown tables of a text: rows of cells, the header first."""
+    found, rows = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+        elif rows:
+            found.append([rows[0], *rows[2:]])
+            assert len({len(row) for row in rows}) == 1, rows
+            rows = []
+    return found
+
+
+def table_with(text: str, column: str) -> list[list[str]]:
+    return next(table for table in tables(text) if column in table[0])
+
+
+def test_the_metadata_are_what_the_hub_reads(folder):
+    data = ModelCard(model_card(folder, repo_id="me/empathy", dataset_repo_id="me/corpus")).data
+    assert data.library_name == "transformers" and data.pipeline_tag == "text-classification"
+    assert data.license == "apache-2.0" and data.language == "en"
+    assert data.base_model == "somebody/encoder" and data.datasets == ["me/corpus"]
+    assert {"empathy", "mental-health", "rationale-extraction"} <= set(data.tags)
+    results = {(one.dataset_config, one.metric_name): one for one in data.eval_results}
+    assert len(results) == len(data.eval_results) == 6 * len(MECHANISMS)
+    test = run_record()["metrics"]["test"]
+    for mechanism in MECHANISMS:
+        for shown, name in (("accuracy", "accuracy"), ("macro-F1", "macro_f1"), ("IOU-F1", "annotated_iou_f1_macro")):
+            one = results[mechanism, shown]
+            assert one.metric_value == pytest.approx(test[f"{mechanism}_{name}"], abs=1e-4)
+            assert one.dataset_split == "test" and one.dataset_type == "me/corpus"
+    tasks = {one.metric_name: one.task_type for one in data.eval_results}
+    assert tasks["kappa"] == "text-classification" and tasks["token-F1"] == "token-classification"
+
+
+def test_the_figures_are_those_that_were_measured(folder):
+    text = model_card(folder)
+    test = run_record()["metrics"]["test"]
+    for row in table_with(text, "kappa")[1:]:
+        mechanism = row[0].replace(" ", "_")
+        assert row[1:4] == [f"{test[f'{mechanism}_{name}']:.3f}" for name in ("accuracy", "macro_f1", "f1_no")]
+    assert "those of a test" in text, "whose definitions the numbers follow"
+
+    annotated = [level for level in range(3) for predicted in range(3) for _ in range(CONFUSION[level][predicted])]
+    predicted = [predicted for level in range(3) for predicted in range(3) for _ in range(CONFUSION[level][predicted])]
+    expected = list(zip(*precision_recall_fscore_support(annotated, predicted, labels=[0, 1, 2]), strict=True))
+    rows = table_with(text, "recall")[1:]
+    assert [row[:2] for row in rows] == [[name.replace("_", " "), level] for name in MECHANISMS for level in LEVELS]
+    for index, row in enumerate(rows):
+        precision, recall, f1, support = expected[index % 3]
+        assert row[2] == str(support) and row[4:] == [f"{value:.3f}" for value in (precision, recall, f1)]
+    for mechanism in MECHANISMS:
+        matrix = table_with(text, mechanism.replace("_", " "))
+        assert [[int(cell) for cell in row[1:]] for row in matrix[1:]] == CONFUSION
+    assert "an accuracy of 0.500 (emotional reactions)" in text, "10 of the 20 pairs are at level no"
+
+
+def test_it_says_what_it_is_not_and_what_it_was_made_of(folder):
+    text = " ".join(model_card(folder).split())
+    for said in (
+        "Not a diagnosis",
+        "English, from Reddit",
+        "Experts disagree",
+        "do not use it to rank",
+        "local crisis line",
+        "Trained on synthetic text alone",
+        "Apache License 2.0",
+        "The weights are another matter",
+        "sharma2020empathy",
+        "0.25, 0.5, 0.75",
+        "102 pairs train, 20 pairs validation, 20 pairs test",
+    ):
+        assert said.lower() in text.lower(), said
+    arguments = {row[0]: row[1] for row in table_with(model_card(folder), "argument of training")[1:]}
+    assert arguments["seed"] == "12" and arguments["learning_rate"] == "0.0001"
+    assert arguments["level_weighting"] == "root_inverse"
+    assert "/home/somebody" not in text and "secret-host" not in text
+    sums = provenance_of_files({"explorations-sample.csv": _sample("explorations-sample.csv")}).files
+    assert sums["explorations-sample.csv"] in text
+
+
+def _sample(name: str) -> Path:
+    from modeling_empathy.provenance import sample_folder
+
+    return sample_folder() / name
+
+
+def test_weights_of_the_corpus_have_its_licence(folder):
+    (folder / "metrics.json").write_text(json.dumps(published_record(encoder=None)))
+    card = ModelCard(model_card(folder))
+    assert card.data.license == "other" and card.data.license_name == "university-of-washington-attribution"
+    assert card.data.license_link == "https://example.org/licence"
+    assert card.data.base_model is None and "The encoder starts from" not in card.text
+    assert "For research." in card.text and "synthetic" not in card.text
+    assert {one.dataset_type for one in card.data.eval_results} == {"epitome-reddit"}
+
+
+def test_without_a_record_nothing_is_claimed(folder):
+    (folder / "metrics.json").unlink()
+    card = ModelCard(model_card(folder))
+    assert card.data.license == "unknown" and not card.data.eval_results and card.data.metrics is None
+    assert "Nothing was measured with this checkpoint" in card.text and "The checkpoint does not say" in card.text
+    assert len(re.findall(r"\d\.\d\d\d", card.text)) == 0, "a figure that nobody measured"
+
+
+def test_one_mechanism_speaks_of_one(tmp_path):
+    tiny_model("bert", mechanisms=["explorations"]).save_pretrained(tmp_path)
+    text = model_card(tmp_path)
+    assert "| explorations | asks" in text and "| interpretations |" not in text
+    assert "one mechanism of empathy" in " ".join(text.split())
+
+
+def test_its_python_examples_run(folder, monkeypatch):
+    wordpiece_tokenizer().save_pretrained(folder)
+    text = save_model_card(folder).read_text()
+    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        exec(example.replace("path/to/this/folder", str(folder)), {})
+    assert "empathy score --model" in text
+
+
+def test_a_record_that_is_none_is_named(folder):
+    (folder / "metrics.json").write_text("[]")
+    with pytest.raises(InputError, match=r"metrics\.json is no record of a training run"):
+        model_card(folder)

@@ -1,0 +1,190 @@
+"""What is published of a folder: what belongs to a checkpoint, made anew, and nothing that stands beside it."""
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from modeling_empathy import MECHANISMS, EmpathyModel
+from modeling_empathy.errors import InputError
+from modeling_empathy.loading_back import check_model_loads
+from modeling_empathy.publication import Publication, is_pickle, stage_model
+from tests.run_records import run_record
+from tests.test_travelling_code import TRAVELLING
+from tests.tiny_models import tiny_model
+from tests.tokenizers_for_tests import wordpiece_tokenizer
+
+
+CHECKPOINT = {"README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", *TRAVELLING}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A checkpoint as training leaves it, with what else is in such a folder."""
+    folder = tmp_path / "output"
+    tiny_model("bert", max_post_length=40).save_pretrained(folder)
+    wordpiece_tokenizer().save_pretrained(folder)
+    (folder / "metrics.json").write_text(json.dumps(run_record()))
+    for name in (*(f"confusion_{mechanism}.png" for mechanism in MECHANISMS), "loss_curve.png"):
+        (folder / name).write_bytes(b"\x89PNG")
+    (folder / "test_predictions.parquet").write_bytes(b"PAR1 what somebody wrote")
+    (folder / "notes.csv").write_text("seeker_post\nwhat somebody wrote\n")
+    (folder / "evil.py").write_text("raise SystemExit\n")
+    (folder / "checkpoint-7").mkdir()
+    (folder / "checkpoint-7" / "optimizer.pt").write_bytes(pickle.dumps({}))
+    return folder
+
+
+@pytest.fixture
+def staging(tmp_path) -> Path:
+    (tmp_path / "staging").mkdir()
+    return tmp_path / "staging"
+
+
+def test_what_belongs_to_a_checkpoint_comes_along_and_nothing_else(folder, staging):
+    publication = stage_model(str(folder), staging, repo_id="me/empathy")
+    plots = {f"confusion_{mechanism}.png" for mechanism in MECHANISMS} | {"loss_curve.png"}
+    assert set(publication.files) == CHECKPOINT | plots | {"metrics.json"}
+    assert set(publication.left_out) == {"checkpoint-7/", "evil.py", "notes.csv", "test_predictions.parquet"}
+    assert "wrote" in publication.left_out["notes.csv"]
+    assert "wrote" in publication.left_out["test_predictions.parquet"]
+    publication.check()
+    loaded, original = EmpathyModel.from_pretrained(staging), EmpathyModel.from_pretrained(folder)
+    for (name, one), other in zip(loaded.state_dict().items(), original.state_dict().values(), strict=True):
+        assert torch.equal(one, other), name
+    assert "me/empathy" in (staging / "README.md").read_text()
+
+
+def test_nothing_of_the_machine_is_published(folder, staging):
+    publication = stage_model(str(folder), staging, repo_id="me/empathy")
+    secret = ("/home/somebody", "secret-host", str(folder))
+    written = (folder / "metrics.json").read_text()
+    assert secret[0] in written and secret[1] in written
+    for name in publication.files:
+        content = (staging / name).read_bytes()
+        assert not any(word.encode() in content for word in secret), name
+    published = json.loads((staging / "metrics.json").read_text())
+    assert published["metrics"]["test"] == run_record()["metrics"]["test"]
+    assert published["arguments"]["training"]["seed"] == 12
+
+
+def test_what_was_published_can_be_published_again(folder, staging, tmp_path):
+    first = stage_model(str(folder), staging, repo_id="me/empathy")
+    (tmp_path / "again").mkdir()
+    again = stage_model(str(staging), tmp_path / "again", repo_id="me/empathy")
+    assert again.files == first.files and not again.left_out
+    for name in first.files:
+        assert (staging / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+
+
+def test_onnx_comes_along(folder, staging):
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.onnx").write_bytes(b"\x08\x01onnx")
+    (folder / "onnx" / "readings.csv").write_text("what somebody wrote")
+    publication = stage_model(str(folder), staging)
+    assert "onnx/model.onnx" in publication.files and "onnx/readings.csv" not in publication.files
+    assert "onnx/model.onnx" in (staging / "README.md").read_text()
+
+
+def test_results_go_with_the_data_set_they_were_measured_on(folder, staging):
+    publication = stage_model(str(folder), staging, repo_id="me/empathy", dataset_repo_id="me/corpus")
+    entries = yaml.safe_load((staging / ".eval_results" / "epitome.yaml").read_text())
+    assert [entry["dataset"] for entry in entries] == [{"id": "me/corpus", "task_id": name} for name in MECHANISMS]
+    expected = [run_record()["metrics"]["test"][f"{name}_macro_f1"] for name in MECHANISMS]
+    assert [entry["value"] for entry in entries] == pytest.approx(expected, abs=1e-4)
+    assert ".eval_results/epitome.yaml" in publication.files
+
+
+def test_an_own_card_is_taken_as_it_is(folder, staging, tmp_path):
+    (tmp_path / "card.md").write_text("# Mine\n")
+    stage_model(str(folder), staging, card=tmp_path / "card.md")
+    assert (staging / "README.md").read_text() == "# Mine\n"
+
+
+def test_a_checkpoint_without_a_record_has_no_figures(folder, staging):
+    (folder / "metrics.json").unlink()
+    publication = stage_model(str(folder), staging)
+    assert "metrics.json" not in publication.files
+    assert "Nothing was measured with this checkpoint" in (staging / "README.md").read_text()
+
+
+def write_pickle(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"weights": 1}))
+
+
+def write_torch(path: Path) -> None:
+    torch.save({"weights": torch.zeros(2)}, path)
+
+
+def write_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"")
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pth", "harmless.json", "training_args"])
+@pytest.mark.parametrize("write", [write_pickle, write_torch, write_zip])
+def test_a_pickle_is_refused_under_any_name(folder, staging, name, write):
+    write(folder / name)
+    assert is_pickle(folder / name)
+    with pytest.raises(InputError, match=f"{name} is a pickle"):
+        stage_model(str(folder), staging)
+    assert not any(staging.iterdir())
+
+
+def test_a_pickle_among_the_onnx_files_is_refused(folder, staging):
+    (folder / "onnx").mkdir()
+    write_pickle(folder / "onnx" / "model.onnx")
+    with pytest.raises(InputError, match=r"onnx/model\.onnx is a pickle"):
+        stage_model(str(folder), staging).check()
+
+
+def test_what_is_no_pickle_is_not_taken_for_one(folder):
+    for path in folder.iterdir():
+        assert path.is_dir() or not is_pickle(path), path
+
+
+def test_files_above_the_limit_are_refused(tmp_path):
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.truncate(2_000_000)
+    publication = Publication("model", tmp_path)
+    publication.check(limit_gb=0.002)
+    with pytest.raises(InputError, match=r"model\.safetensors has 0\.0 GB, more than --max_file_gb 0\.0019"):
+        publication.check(limit_gb=0.0019)
+
+
+def test_folders_that_are_no_checkpoint_are_refused(folder, staging, tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        stage_model(str(tmp_path / "none"), staging)
+    (folder / "metrics.json").write_text('{"metrics": {}}')
+    with pytest.raises(InputError, match="is no record of a training run"):
+        stage_model(str(folder), staging)
+    (folder / "metrics.json").unlink()
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(InputError, match="has no tokenizer"):
+        stage_model(str(folder), staging)
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-100])
+    with pytest.raises(InputError, match="No model can be loaded"):
+        stage_model(str(folder), staging)
+    for config, message in (('{"model_type": "bert"}', "no.* empathy model"), ("{", "can't be read")):
+        (folder / "config.json").write_text(config)
+        with pytest.raises(InputError, match=message):
+            stage_model(str(folder), staging)
+    assert not any(staging.iterdir())
+
+
+@pytest.mark.slow
+def test_what_does_not_load_or_says_something_else_without_the_package_is_not_published(folder, staging):
+    stage_model(str(folder), staging)
+    check_model_loads(staging)
+    code = (staging / "pipeline_empathy.py").read_text()
+    (staging / "pipeline_empathy.py").write_text(code.replace(".softmax(-1)", ".mul(2).softmax(-1)"))
+    with pytest.raises(InputError, match="gives other scores where this package is not installed"):
+        check_model_loads(staging)
+    (staging / "encoded_pairs.py").write_text("import modeling_empathy\n")
+    with pytest.raises(InputError, match=r"can't be loaded without this package: .*modeling_empathy"):
+        check_model_loads(staging)
