@@ -155,6 +155,11 @@ class EmpathyTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.push_to_hub:
+            raise ValueError(
+                "--push_to_hub would send the whole output folder, with what people wrote: publish the trained model "
+                "with push_to_hub.py."
+            )
         # Pinned memory is for copies to an accelerator; without one torch warns at every data loader.
         self.dataloader_pin_memory = self.dataloader_pin_memory and self.device.type != "cpu"
 
@@ -185,7 +190,10 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
     parser.add_argument("--recipe", choices=recipes, help="A file of recipes/; 'original' is the published recipe.")
     add_original_arguments(parser)
     options = _with_files_and_implied(parser, list(sys.argv[1:] if argv is None else argv))
-    *parsed, _, unknown = parser.parse_args_into_dataclasses(options, return_remaining_strings=True)
+    try:
+        *parsed, _, unknown = parser.parse_args_into_dataclasses(options, return_remaining_strings=True)
+    except ValueError as error:
+        parser.error(str(error))
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     return cast("Arguments", tuple(parsed))

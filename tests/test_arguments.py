@@ -73,3 +73,9 @@ def test_help_names_our_arguments_and_their_defaults(capsys):
     assert stopped.value.code == 0
     for expected in ("--encoder", "--config FILE", "--unannotated {none,all,original}", "(default: roberta-base)"):
         assert expected in text
+
+
+def test_the_output_folder_is_not_pushed_with_what_people_wrote(capsys):
+    with pytest.raises(SystemExit):
+        parse_arguments(["--push_to_hub"])
+    assert "publish the trained model with push_to_hub.py" in " ".join(capsys.readouterr().err.split())

@@ -1,0 +1,168 @@
+"""Publishing as its users type it, and what others then load by name, over HTTP from the stand-in Hub."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import pytest
+from typer.testing import CliRunner
+
+from dataset_scripts.epitome import load_epitome
+from modeling_empathy import EmpathyPipeline
+from push_to_hub import app
+from tests.csv_files import write_corpus
+from tests.run_records import run_record
+from tests.stand_in_hub import StandInHub, environment
+from tests.stand_in_repositories import FIRST_FILES
+from tests.test_travelling_code import TRAVELLING
+from tests.tiny_models import tiny_model
+from tests.tokenizers_for_tests import wordpiece_tokenizer
+from tests.without_package import run_without_package
+
+
+REPOSITORY = Path(__file__).parents[1]
+PAIRS = [["I feel alone.", "I am so sorry. What happened?"], ["I failed", "Why? Nobody cares " * 20]]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def hub() -> Iterator[StandInHub]:
+    with StandInHub(lfs_above=20_000) as hub:
+        yield hub
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    folder = tmp_path / "output"
+    tiny_model("bert", max_post_length=40, rationale_thresholds=[0.2] * 3).save_pretrained(folder)
+    wordpiece_tokenizer().save_pretrained(folder)
+    (folder / "metrics.json").write_text(json.dumps(run_record()))
+    (folder / "test_predictions.parquet").write_bytes(b"PAR1 what somebody wrote")
+    return folder
+
+
+def push(hub: StandInHub, home: Path, *argv: object) -> str:
+    """Runs the script as the stand-in's user; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "push_to_hub.py", *map(str, argv)],
+        cwd=REPOSITORY,
+        env=environment(hub, home, hub.token),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert hub.token not in done.stdout + done.stderr
+    return done.stdout
+
+
+def refused(*argv: object) -> str:
+    result = CliRunner().invoke(app, list(map(str, argv)))
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", result.output).split())
+
+
+def test_a_model_is_pushed_and_loaded_by_its_name(hub, model, tmp_path):
+    said = push(hub, tmp_path / "home", "model", model, "--repo_id", "user/empathy", "--commit_message", "First")
+    assert "it loads, and gives the same scores" in said and "test_predictions.parquet: may hold" in said
+    files = hub.files("user/empathy")
+    expected = {"README.md", "config.json", "metrics.json", "model.safetensors", "tokenizer.json"}
+    assert set(files) == {*FIRST_FILES, *expected, "tokenizer_config.json", *TRAVELLING}
+    assert files["model.safetensors"] == (model / "model.safetensors").read_bytes()
+    assert b'pipeline("empathy", model="user/empathy"' in files["README.md"]
+    assert hub.commits("user/empathy")[0].title == "First"
+    # Another version on a branch of its own.
+    other = tmp_path / "other"
+    tiny_model("bert", seed=1, max_post_length=40, rationale_thresholds=[0.2] * 3).save_pretrained(other)
+    wordpiece_tokenizer().save_pretrained(other)
+    push(hub, tmp_path / "home", "model", other, "--repo_id", "user/empathy", "--revision", "v2")
+
+    script = f"""
+import json
+from transformers import AutoConfig, AutoModel, AutoTokenizer, pipeline
+
+name, pairs, said = "user/empathy", {PAIRS!r}, {{}}
+for revision in (None, "v2", {hub.commits("user/empathy")[0].oid!r}):
+    scorer = pipeline(model=name, revision=revision, trust_remote_code=True, device="cpu")
+    said[str(revision)] = scorer(pairs, batch_size=2)
+config = AutoConfig.from_pretrained(name, trust_remote_code=True)
+assert config.mechanisms == AutoModel.from_pretrained(name, trust_remote_code=True).config.mechanisms
+# What was downloaded once is found again without the Hub, under each name that it was asked for by.
+for revision in (None, "v2"):
+    how = {{"revision": revision, "trust_remote_code": True, "local_files_only": True}}
+    loaded, tokenizer = AutoModel.from_pretrained(name, **how), AutoTokenizer.from_pretrained(name, **how)
+    own = type(scorer)(model=loaded, tokenizer=tokenizer, device="cpu")
+    said[f"local {{revision}}"] = own(pairs, batch_size=2)
+print(json.dumps(said))
+"""
+    found = json.loads(run_without_package(script, tmp_path, **environment(hub, tmp_path / "reader")))
+    main, branch = (
+        json.loads(json.dumps(EmpathyPipeline.from_pretrained(folder, device="cpu")(PAIRS, batch_size=2)))
+        for folder in (model, other)
+    )
+    assert main != branch
+    assert found.pop("None") == found.pop("local None") == main
+    assert found.pop("v2") == found.pop("local v2") == branch
+    assert list(found.values()) == [main]
+
+
+def test_a_data_set_is_pushed_and_loaded_by_its_name(hub, tmp_path):
+    said = push(hub, tmp_path / "home", "dataset", "--source", "sample", "--repo_id", "user/sample", "--private")
+    assert "it loads, with all its rows" in said
+    assert hub.repository("user/sample", "dataset").private
+    script = """
+import json
+from datasets import load_dataset
+
+rows = load_dataset("user/sample", "explorations")
+said = {split: [row["rp_id"] for row in of_split] for split, of_split in rows.items()}
+said["levels"] = rows["train"].features["level"].names
+said["all"] = load_dataset("user/sample", split="test")[0]
+said["streamed"] = [row["rp_id"] for row in load_dataset("user/sample", "explorations", split="test", streaming=True)]
+print(json.dumps(said))
+"""
+    reader = environment(hub, tmp_path / "reader", hub.read_token)
+    found = json.loads(run_without_package(script, tmp_path, **reader))
+    expected = load_epitome("explorations", source="sample")
+    for split, rows in expected.items():
+        assert found[split] == rows["rp_id"][:] and len(rows)
+    assert found["streamed"] == found["test"]
+    assert found["levels"] == ["no", "weak", "strong"]
+    assert found["all"] == load_epitome("all", source="sample")["test"][0]
+
+
+def test_a_dry_run_lists_the_files_and_needs_no_hub(model):
+    result = CliRunner().invoke(app, ["model", str(model), "--repo_id", "me/empathy", "--dry_run"])
+    assert result.exit_code == 0, result.output
+    listed = dict(re.findall(r"^ +([\d,]+)  (\S+)$", result.output, re.MULTILINE))
+    sizes = {name: int(size.replace(",", "")) for size, name in listed.items()}
+    assert sizes["model.safetensors"] == (model / "model.safetensors").stat().st_size
+    assert "Dry run: nothing was sent." in result.output and "To the model me/empathy:" in result.output
+
+
+def test_texts_of_people_are_published_only_by_who_may(tmp_path):
+    write_corpus(tmp_path, pairs=40)
+    options = ("dataset", "--data_dir", tmp_path, "--repo_id", "me/corpus", "--dry_run")
+    assert "--i_have_the_right_to_share. Nothing was sent." in refused(*options)
+    result = CliRunner().invoke(app, [*map(str, options), "--i_have_the_right_to_share"])
+    assert result.exit_code == 0, result.output
+    assert "all/train-00000-of-00001.parquet" in result.output and "Dry run" in result.output
+
+
+def test_the_published_corpus_is_known_by_its_bytes(corpus_dir):
+    said = refused("dataset", "--data_dir", corpus_dir, "--repo_id", "me/corpus", "--dry_run")
+    assert "EPITOME, the Reddit part" in said and "University of Washington" in said
+
+
+def test_what_can_be_mended_is_one_message(model, tmp_path):
+    assert "no such folder" in refused("model", tmp_path / "none", "--repo_id", "me/x")
+    assert "owner/name" in refused("model", model, "--repo_id", "x", "--dry_run")
+    assert "--max_file_gb" in refused("model", model, "--repo_id", "me/x", "--dry_run", "--max_file_gb", "0.00001")
+    assert "HF_HUB_OFFLINE" in refused("model", model, "--repo_id", "me/x") or datasets.config.HF_HUB_OFFLINE
+    (model / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    assert "is a pickle" in refused("model", model, "--repo_id", "me/x", "--dry_run")
