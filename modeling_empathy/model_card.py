@@ -199,8 +199,8 @@ def _metadata(
     return ModelCardData(
         language="en",
         license=provenance.licence if provenance else "unknown",
-        license_name=provenance.licence_name if provenance else None,
-        license_link=provenance.licence_link if provenance else None,
+        license_name=provenance.model_licence_name if provenance else None,
+        license_link=provenance.model_licence_link if provenance else None,
         library_name="transformers",
         pipeline_tag="text-classification",
         tags=["empathy", "mental-health", "rationale-extraction", "token-classification", "custom_code"],

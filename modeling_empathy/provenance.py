@@ -9,7 +9,7 @@ import hashlib
 import importlib.resources
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,8 @@ class Provenance:
         licence: As the Hub calls it: `"other"`, `"apache-2.0"` or `"unknown"`.
         licence_name: A short name of a licence that the Hub calls `"other"`.
         licence_link: Where that licence stands.
+        model_licence_name: A short name of the licence of models trained on them, where it is another.
+        model_licence_link: Where that licence stands.
         terms: What the licence says of the data and of models trained on them, in a sentence or two.
         homepage: Where the data come from.
         is_synthetic: Whether no person wrote the texts in search of support or in answer to somebody who did.
@@ -66,6 +68,8 @@ class Provenance:
     homepage: str | None
     is_synthetic: bool
     files: dict[str, str] = field(default_factory=dict)
+    model_licence_name: str | None = None
+    model_licence_link: str | None = None
 
     @property
     def needs_permission(self) -> bool:
@@ -78,15 +82,15 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
-        """What [`to_dict`] gave.
+        """What [`to_dict`] gave: its name and its files count, the terms are today's.
 
         Raises:
-            InputError: If an attribute is missing.
+            InputError: If there is no such name.
         """
-        missing = [one.name for one in fields(cls) if one.name not in values]
-        if missing:
-            raise InputError(f"A record of where data come from has no {', '.join(missing)}.")
-        return cls(**{one.name: values[one.name] for one in fields(cls)})
+        known = {one.name: one for one in (_PUBLISHED, _SAMPLE, _OTHER)}
+        if values.get("name") not in known:
+            raise InputError(f"A record of where data come from names {values.get('name')!r}, not {', '.join(known)}.")
+        return replace(known[values["name"]], files=dict(values.get("files", {})))
 
 
 _PUBLISHED = Provenance(
@@ -102,6 +106,8 @@ _PUBLISHED = Provenance(
     ),
     homepage=UPSTREAM,
     is_synthetic=False,
+    model_licence_name="university-of-washington-non-profit-academic",
+    model_licence_link=f"{UPSTREAM}/blob/{UPSTREAM_COMMIT}/Althoff%20academic%20license.docx",
 )
 _SAMPLE = Provenance(
     name="synthetic-sample",

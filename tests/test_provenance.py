@@ -65,9 +65,9 @@ def test_it_is_ready_for_json_and_comes_back():
     values = json.loads(json.dumps(found.to_dict()))
     assert values["licence"] == "apache-2.0" and len(values["files"]) == 3
     assert Provenance.from_dict(values) == found
-    del values["terms"], values["files"]
-    with pytest.raises(InputError, match="has no terms, files"):
-        Provenance.from_dict(values)
+    assert Provenance.from_dict(values | {"terms": "Do as you like."}) == found, "a record makes no terms"
+    with pytest.raises(InputError, match="names 'private', not epitome-reddit, synthetic-sample, other"):
+        Provenance.from_dict(values | {"name": "private"})
 
 
 @pytest.mark.parametrize("name", ["all", "explorations"])
