@@ -28,8 +28,9 @@ from .rationale_spans import IGNORE_INDEX
 
 
 if TYPE_CHECKING:
-    # What copies a checkpoint's code follows the relative imports of this file, run or not: so the pipeline travels
-    # with the model.
+    # What copies a checkpoint's code follows the relative imports of this file, run or not, and in early versions of
+    # transformers 5 those alone: so the pipeline, and what it needs, travels with the model.
+    from .encoded_pairs import EncodedPair  # noqa: F401
     from .pipeline_empathy import EmpathyPipeline  # noqa: F401
 
 

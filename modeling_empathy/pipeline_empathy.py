@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
@@ -15,6 +15,11 @@ from .configuration_empathy import EmpathyConfig
 from .encoded_pairs import POSTS, EncodedPair, encode_pair, pad_posts
 from .modeling_empathy import EmpathyModel
 from .rationale_spans import token_scores_to_spans
+
+
+if TYPE_CHECKING:
+    # Never run, and needed: see the same lines in modeling_empathy.py.
+    from .mechanisms import MECHANISMS  # noqa: F401
 
 
 # How transformers' `KeyPairDataset` names the two texts of a pair.

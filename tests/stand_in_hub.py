@@ -113,7 +113,8 @@ class StandInHub(FaultyService):
             page_size: The most entries in one page of a listing.
         """
         super().__init__(ports=2)
-        self.endpoint, self._storage = self.addresses
+        # Another name of the same host, since some clients follow redirects to the host they asked.
+        self.endpoint, self._storage = self.addresses[0], self.addresses[1].replace("127.0.0.1", "localhost")
         self.user, self.lfs_above, self.page_size = user, lfs_above, page_size
         self._repositories: dict[tuple[str, str], Repository] = {}
         self._accounts: dict[str, Account] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+from safetensors.torch import load
 from typer.testing import CliRunner
 
 from dataset_scripts.epitome import load_epitome
@@ -73,7 +74,6 @@ def test_a_model_is_pushed_and_loaded_by_its_name(hub, model, tmp_path):
     files = hub.files("user/empathy")
     expected = {"README.md", "config.json", "metrics.json", "model.safetensors", "tokenizer.json"}
     assert set(files) == {*FIRST_FILES, *expected, "tokenizer_config.json", *TRAVELLING}
-    assert files["model.safetensors"] == (model / "model.safetensors").read_bytes()
     assert b'pipeline("empathy", model="user/empathy"' in files["README.md"]
     assert hub.commits("user/empathy")[0].title == "First"
     # Another version on a branch of its own.
@@ -141,7 +141,8 @@ def test_a_dry_run_lists_the_files_and_needs_no_hub(model):
     assert result.exit_code == 0, result.output
     listed = dict(re.findall(r"^ +([\d,]+)  (\S+)$", result.output, re.MULTILINE))
     sizes = {name: int(size.replace(",", "")) for size, name in listed.items()}
-    assert sizes["model.safetensors"] == (model / "model.safetensors").stat().st_size
+    weights = sum(tensor.nbytes for tensor in load((model / "model.safetensors").read_bytes()).values())
+    assert weights < sizes["model.safetensors"] < 1.5 * weights
     assert "Dry run: nothing was sent." in result.output and "To the model me/empathy:" in result.output
 
 
