@@ -9,19 +9,14 @@ that the repository holds all of it or is as it was before.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from modeling_empathy.command_line import told
+from modeling_empathy.command_line import DataDir, Salt, Source, new_app, told
 
 
-app = typer.Typer(
-    help=(__doc__ or "").partition("\n\n")[0],
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
+app = new_app(help=__doc__)
 
 RepoId = Annotated[str, typer.Option("--repo_id", metavar="OWNER/NAME", help="The repository; made if missing.")]
 Private = Annotated[bool, typer.Option("--private", help="Only its owners may see it.")]
@@ -33,7 +28,7 @@ DryRun = Annotated[bool, typer.Option("--dry_run", help="Check and list the file
 
 
 @app.command()
-@told("push_to_hub.py")
+@told("push_to_hub.py", when_interrupted="look at the repository before you try again")
 def model(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The checkpoint, as train_hf.py or convert left it.")],
     repo_id: RepoId,
@@ -67,17 +62,12 @@ def model(
 
 
 @app.command()
-@told("push_to_hub.py")
+@told("push_to_hub.py", when_interrupted="look at the repository before you try again")
 def dataset(
     repo_id: RepoId,
-    data_dir: Annotated[
-        str | None,
-        typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
-    ] = None,
-    source: Annotated[
-        Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
-    ] = "auto",
-    salt: Annotated[str, typer.Option("--salt", help="Of the split rule: another salt gives other splits.")] = "",
+    data_dir: DataDir = None,
+    source: Source = "auto",
+    salt: Salt = "",
     i_have_the_right_to_share: Annotated[
         bool,
         typer.Option(

@@ -7,19 +7,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from .command_line import told
+from .command_line import DataDir, Salt, Source, new_app, told
 from .errors import InputError
 from .mechanisms import ABBREVIATIONS
 
 
 # What computes is imported by the command that needs it, so that `--help` does not wait for torch.
 
-app = typer.Typer(
+app = new_app(
     name="empathy",
     help="Measures how empathy is communicated in text: the levels of three mechanisms, and the words that show them.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
 
@@ -232,14 +229,9 @@ def evaluate(
         Literal["train", "validation", "test"],
         typer.Option("--split", help="Without --input_path: the split of the corpus."),
     ] = "test",
-    data_dir: Annotated[
-        str | None,
-        typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
-    ] = None,
-    source: Annotated[
-        Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
-    ] = "auto",
-    salt: Annotated[str, typer.Option("--salt", help="Of the split rule, as in training.")] = "",
+    data_dir: DataDir = None,
+    source: Source = "auto",
+    salt: Salt = "",
     definition: Annotated[
         Literal["corrected", "original", "both"],
         typer.Option("--definition", help="Of the metrics: ERASER's, or the original's to compare with the paper."),
@@ -305,14 +297,9 @@ def evaluate(
 @told("empathy")
 def export_dataset(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What is written: a folder that isn't there yet.")],
-    data_dir: Annotated[
-        str | None,
-        typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
-    ] = None,
-    source: Annotated[
-        Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
-    ] = "auto",
-    salt: Annotated[str, typer.Option("--salt", help="Of the split rule: another salt gives other splits.")] = "",
+    data_dir: DataDir = None,
+    source: Source = "auto",
+    salt: Salt = "",
 ) -> None:
     """Write the corpus as a folder that datasets.load_dataset reads without any code.
 

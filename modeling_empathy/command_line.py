@@ -1,18 +1,40 @@
-"""What the commands of this package have in common: how an error that a user can mend is told."""
+"""What the commands of this package have in common: how they look, options of the corpus, how errors are told."""
 
 from __future__ import annotations
 
 import functools
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from .errors import InputError
 
 
-def told(program: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+DataDir = Annotated[
+    str | None,
+    typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
+]
+Source = Annotated[
+    Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
+]
+Salt = Annotated[str, typer.Option("--salt", help="Of the split rule: another salt gives other splits.")]
+
+
+def new_app(**settings: Any) -> typer.Typer:
+    """A command line with subcommands, whose `--help` teaches and whose errors are no stacks."""
+    return typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        **settings,
+    )
+
+
+def told(
+    program: str, when_interrupted: str = "nothing was written"
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Turns what a user can mend into one message of `program` and exit code 2, instead of a stack."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -31,7 +53,7 @@ def told(program: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             except OSError as error:
                 refuse(f"{error.filename}: {error.strerror}" if error.filename is not None else error)
             except KeyboardInterrupt:
-                print(f"\n{name}: interrupted; nothing was written", file=sys.stderr)
+                print(f"\n{name}: interrupted; {when_interrupted}", file=sys.stderr)
                 raise typer.Exit(130) from None
 
         return wrapped

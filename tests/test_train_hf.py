@@ -74,6 +74,10 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
     assert metrics["metrics"]["test"].items() >= test_metrics.items()
     assert metrics["arguments"]["training"]["seed"] == 12 and metrics["versions"]["torch"] == torch.__version__
 
+    assert metrics["data"]["provenance"]["name"] == "other" and metrics["data"]["pairs"]["train"] > 30
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"| explorations | {test_metrics['explorations_accuracy']:.3f} |" in card
+
     rows = predictions_in(tmp_path / "out")
     corpus = load_epitome(data_dir=inputs["data_dir"])
     assert rows["rp_id"] == corpus["test"]["rp_id"] and len(rows) > 5
@@ -97,6 +101,10 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
     )
     assert spans and "[[" in printed
 
+    for mechanism, counts in metrics["confusion"].items():
+        assert sum(map(sum, counts)) == len(rows)
+        right = sum(counts[level][level] for level in range(3))
+        assert right / len(rows) == pytest.approx(test_metrics[f"{mechanism}_accuracy"])
     pickled = [path.name for path in (tmp_path / "out").iterdir() if path.suffix in (".bin", ".pt", ".pth", ".pkl")]
     assert not pickled
     scorer = EmpathyPipeline.from_pretrained(tmp_path / "out")
