@@ -144,14 +144,21 @@ def test_one_mechanism_speaks_of_one(tmp_path):
     assert "one mechanism of empathy" in " ".join(text.split())
 
 
-def test_its_python_examples_run(folder, monkeypatch):
-    wordpiece_tokenizer().save_pretrained(folder)
-    text = save_model_card(folder).read_text()
+@pytest.mark.parametrize("attend_to_padding", [False, True])
+def test_its_python_examples_run_and_agree(tmp_path, attend_to_padding):
+    tiny_model("bert", attend_to_padding=attend_to_padding, max_post_length=40).save_pretrained(tmp_path)
+    wordpiece_tokenizer().save_pretrained(tmp_path)
+    text = save_model_card(tmp_path).read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == 2
-    for example in examples:
-        exec(example.replace("path/to/this/folder", str(folder)), {})
-    assert "empathy score --model" in text
+    assert len(examples) == 2 and "empathy score --model" in text
+    of_pipeline, of_model = {}, {}
+    exec(examples[0].replace("path/to/this/folder", str(tmp_path)), of_pipeline)
+    exec(examples[1].replace("path/to/this/folder", str(tmp_path)), of_model)
+    levels = of_model["output"].empathy_logits[0].softmax(-1).max(-1)
+    for index, mechanism in enumerate(MECHANISMS):
+        said = of_pipeline["result"][mechanism]
+        assert said["level"] == int(levels.indices[index])
+        assert said["score"] == pytest.approx(levels.values[index].item(), abs=1e-5)
 
 
 def test_a_record_that_is_none_is_named(folder):
