@@ -92,9 +92,14 @@ def upload(publication: Publication, target: Target) -> str:
         InputError: If it can't be done, with what to do and what the repository holds now.
     """
     target.check()
+    require_token()
+    return _Upload(publication, target).run()
+
+
+def require_token() -> None:
+    """Raises an `InputError` where nobody is logged in."""
     if get_token() is None:
         raise InputError("There is no token: log in with `hf auth login`, or set HF_TOKEN.")
-    return _Upload(publication, target).run()
 
 
 class _Upload:

@@ -24,7 +24,7 @@ _WITHOUT_PACKAGE = "import json, sys; sys.modules['modeling_empathy'] = sys.modu
 _SCORE = """
 from transformers import pipeline
 scorer = pipeline(model=sys.argv[1], trust_remote_code=True, device="cpu")
-print(json.dumps(scorer(json.loads(sys.argv[2]), return_all_scores=True)))
+print(json.dumps(scorer(json.loads(sys.argv[2]), return_all_scores=True, stride=4)))
 """
 _COUNT = """
 import datasets
@@ -39,7 +39,9 @@ print(json.dumps(counts))
 def check_model_loads(folder: Path) -> None:
     """Raises an `InputError` unless a checkpoint loads by itself and says what it says with the package."""
     model, tokenizer = load_checkpoint(str(folder))
-    expected = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")(_PAIRS, return_all_scores=True)
+    expected = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")(
+        _PAIRS, return_all_scores=True, stride=4
+    )
     found = _run(_SCORE, str(folder), json.dumps(_PAIRS))
     for one, other in zip(found, expected, strict=True):
         for mechanism in model.config.mechanisms:

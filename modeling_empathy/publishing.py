@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import InputError
-from .hub_upload import Target, upload
+from .hub_upload import Target, require_token, upload
 from .loading_back import check_dataset_loads, check_model_loads
 from .publication import LIMIT_GB, Publication, stage_dataset, stage_model
 
@@ -41,7 +41,7 @@ def publish_model(
     Raises:
         InputError: Where this can't or must not be published; says what the repository holds then.
     """
-    target.check()
+    _check(target, dry_run)
     with tempfile.TemporaryDirectory(prefix="empathy-publish-") as folder:
         publication = stage_model(
             model, Path(folder), repo_id=target.repo_id, dataset_repo_id=dataset_repo_id, card=card
@@ -82,7 +82,7 @@ def publish_dataset(
     Raises:
         InputError: Where this can't or must not be published; says what the repository holds then.
     """
-    target.check()
+    _check(target, dry_run)
     with tempfile.TemporaryDirectory(prefix="empathy-publish-") as folder:
         publication, summary = stage_dataset(Path(folder) / "dataset", source=source, data_dir=data_dir, salt=salt)
         provenance = summary.provenance
@@ -101,6 +101,13 @@ def publish_dataset(
             raise InputError(f"What was written has {expected} rows, and {counts} are read: it is not published.")
         say("  it loads, with all its rows")
         return _send(publication, target, dry_run, say)
+
+
+def _check(target: Target, dry_run: bool) -> None:
+    """What can be known before the work."""
+    target.check()
+    if not dry_run:
+        require_token()
 
 
 def _send(publication: Publication, target: Target, dry_run: bool, say: Callable[[str], None]) -> str | None:
