@@ -65,7 +65,9 @@ def load_model(name: str) -> EmpathyModel:
     try:
         return EmpathyModel.from_pretrained(_source(name)).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"No model can be loaded from {_source(name)!r}: {first_line(error)}") from None
+        source = _source(name)
+        hint = "" if Path(source).is_dir() else " (if it is private: log in with `hf auth login`, or set HF_TOKEN)"
+        raise InputError(f"No model can be loaded from {source!r}: {first_line(error)}{hint}") from None
 
 
 def load_pipelines(

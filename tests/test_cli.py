@@ -150,6 +150,7 @@ def test_what_can_be_mended_is_one_message(model, pairs, tmp_path):
     assert "not emotional_reactions alone" in refused("score", "--input_path", pairs, "--ER_model_path", model, *out)
     assert "no such file or folder" in refused("score", "--input_path", pairs, "--model", tmp_path / "none", *out)
     assert "no such file or folder" in refused("score", "--input_path", pairs, "--model", "output/none.pth", *out)
+    assert "if it is private: log in" in refused("score", "--input_path", pairs, "--model", "someone/private", *out)
     assert "--device" in refused("score", "--input_path", pairs, "--model", model, "--device", "abacus", *out)
     assert "--mechanism" in refused("evaluate", "--model", model, "--input_path", pairs)
     assert "at least one .pth" in refused("convert", *out)

@@ -103,8 +103,10 @@ def test_with_the_package_the_same_calls_give_the_same(tmp_path):
     )
     assert type(own) is EmpathyPipeline and own(PAIRS) == expected
     assert AutoModel.from_pretrained(tmp_path, dtype="bfloat16").dtype == torch.bfloat16
-    spread = AutoModel.from_pretrained(tmp_path, device_map={"": "cpu"})
-    assert torch.equal(spread(**batch).empathy_logits, model(**batch).empathy_logits)
+    parts = {"seeker_encoder": "cpu", "responder_encoders": "disk", "mechanism_heads": "cpu"}
+    for device_map in ({"": "cpu"}, "auto", parts):
+        spread = AutoModel.from_pretrained(tmp_path, device_map=device_map, offload_folder=str(tmp_path / "offload"))
+        assert torch.equal(spread(**batch).empathy_logits, model(**batch).empathy_logits)
     scorer = EmpathyPipeline.from_pretrained(tmp_path, dtype="bfloat16", attn_implementation="eager", device="cpu")
     assert scorer.model.dtype == torch.bfloat16
     assert scorer.model.seeker_encoder.config._attn_implementation == "eager"
