@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -29,7 +30,14 @@ def register_lazily() -> None:
     ):
         # Ours imports theirs in its first lines, when it has no class to register yet: it is done at the end of ours.
         _after_import(f"{__package__}.{ours}", register)
-        _after_import(theirs, partial(importlib.import_module, f"{__package__}.{ours}"))
+        _after_import(theirs, partial(_import_if_possible, f"{__package__}.{ours}"))
+
+
+def _import_if_possible(name: str) -> None:
+    # Beside an early transformers, or without torch, the corpus can be read and transformers must stay importable; who
+    # then asks for the model is told what is missing.
+    with suppress(ImportError):
+        importlib.import_module(name)
 
 
 def _register_config() -> None:

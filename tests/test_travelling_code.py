@@ -205,3 +205,19 @@ def test_whatever_is_imported_first_the_classes_are_registered(order):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ})
     assert done.returncode == 0, done.stderr
     assert "already registered" not in done.stderr
+
+
+@pytest.mark.slow
+def test_transformers_can_be_imported_where_the_model_can_not():
+    script = """
+import sys, modeling_empathy
+sys.modules["modeling_empathy.configuration_empathy"] = None  # as beside a transformers that lacks what it needs
+from transformers import AutoModel, pipeline
+try:
+    modeling_empathy.EmpathyModel
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "configuration_empathy" in done.stdout
