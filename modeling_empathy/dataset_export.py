@@ -101,11 +101,18 @@ class ExportSummary:
     left_out: list[str]
     has_croissant: bool
 
+    @property
+    def rows(self) -> dict[str, dict[str, int]]:
+        """Configuration to split to rows."""
+        counts: dict[str, dict[str, int]] = {}
+        for one in self.splits:
+            counts.setdefault(one.configuration, {})[one.split] = one.rows
+        return counts
+
     def __str__(self) -> str:
         lines = [f"{self.folder}: {self.provenance.title}"]
-        for name in CONFIGURATIONS:
-            rows = ", ".join(f"{one.split} {one.rows}" for one in self.splits if one.configuration == name)
-            lines.append(f"  {name}: {rows}")
+        for name, splits in self.rows.items():
+            lines.append(f"  {name}: {', '.join(f'{split} {rows}' for split, rows in splits.items())}")
         if self.left_out:
             lines.append(f"  without rows and left out: {', '.join(self.left_out)}")
         lines.append(f"  {CARD}, {REPORT_NAME}{f', {CROISSANT_NAME}' if self.has_croissant else ''}")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,11 @@ def check_model_loads(folder: Path) -> None:
                 )
 
 
-def check_dataset_loads(folder: Path) -> dict[str, dict[str, int]]:
-    """Configuration to split to rows, as `datasets` counts them without any code; an `InputError` if it can't."""
-    counts: dict[str, dict[str, int]] = _run(_COUNT, str(folder))
-    return counts
+def check_dataset_loads(folder: Path, expected: Mapping[str, Mapping[str, int]]) -> None:
+    """Raises an `InputError` unless `datasets` reads all rows, by configuration and split, without any code."""
+    counts = _run(_COUNT, str(folder))
+    if counts != expected:
+        raise InputError(f"What was written has {expected} rows, and {counts} are read: it is not published.")
 
 
 def _run(script: str, *arguments: str) -> Any:

@@ -154,7 +154,7 @@ def model_card(
         record=record,
         provenance=record.provenance,
         dataset_repo_id=dataset_repo_id,
-        metrics_table=_metrics_table(record.test, config.mechanisms),
+        metrics_table=metrics_table(record.test, config.mechanisms) if record.test else "",
         level_rows=_level_rows(record.confusion),
         majority=_majority(record.confusion),
         levels=LEVELS,
@@ -237,10 +237,6 @@ def _eval_results(config: EmpathyConfig, record: RunRecord, dataset_repo_id: str
 
 def _column(metric: str) -> str:
     return next(column for column, name in TABLE.items() if name == metric)
-
-
-def _metrics_table(test: Mapping[str, float], mechanisms: Sequence[str]) -> str:
-    return metrics_table(dict(test), mechanisms) if test else ""
 
 
 def _level_rows(confusion: Mapping[str, list[list[int]]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from .encoded_pairs import encode_pair
 from .errors import InputError, RowError, raise_error
 from .files import check_apart, whole_file
 from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
@@ -101,10 +102,12 @@ def score_file(
 
 
 def _check_stride(stride: int, pipelines: Sequence[EmpathyPipeline]) -> None:
+    """Lets the first pair tell what all would."""
     for pipeline in pipelines:
-        most = pipeline.model.config.max_post_length - pipeline.tokenizer.num_special_tokens_to_add() - 1
-        if not 0 <= stride <= most:
-            raise InputError(f"stride {stride}: windows of this model can share from 0 to {most} tokens.")
+        try:
+            encode_pair(pipeline.tokenizer, "", "", pipeline.model.config.max_post_length, stride)
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
 
 def _score(

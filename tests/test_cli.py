@@ -2,9 +2,9 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from transformers import AutoModel, set_seed
 from typer.testing import CliRunner
 
 from modeling_empathy.cli import app
+from tests.command_lines import refused_by
 from tests.csv_files import write_corpus, write_csv
 from tests.original_model import original_model
 from tests.tiny_models import tiny_encoder_config, tiny_model
@@ -29,12 +30,7 @@ def empathy(*argv: object) -> str:
     return result.output
 
 
-def refused(*argv: object) -> str:
-    """Runs a command that must be refused; the message."""
-    result = CliRunner().invoke(app, list(map(str, argv)))
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", result.output).split())
+refused = partial(refused_by, app)
 
 
 @pytest.fixture(scope="module")

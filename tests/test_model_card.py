@@ -11,7 +11,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from modeling_empathy import LEVELS, MECHANISMS
 from modeling_empathy.errors import InputError
 from modeling_empathy.model_card import model_card, save_model_card
-from modeling_empathy.provenance import UPSTREAM_SHA256, provenance_of_files
+from modeling_empathy.provenance import UPSTREAM_SHA256, provenance_of_files, sample_folder
 from tests.run_records import CONFUSION, run_record
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
@@ -108,14 +108,8 @@ def test_it_says_what_it_is_not_and_what_it_was_made_of(folder):
     assert arguments["seed"] == "12" and arguments["learning_rate"] == "0.0001"
     assert arguments["level_weighting"] == "root_inverse"
     assert "/home/somebody" not in text and "secret-host" not in text
-    sums = provenance_of_files({"explorations-sample.csv": _sample("explorations-sample.csv")}).files
+    sums = provenance_of_files({"explorations-sample.csv": sample_folder() / "explorations-sample.csv"}).files
     assert sums["explorations-sample.csv"] in text
-
-
-def _sample(name: str) -> Path:
-    from modeling_empathy.provenance import sample_folder
-
-    return sample_folder() / name
 
 
 def test_weights_of_the_corpus_have_its_licence(folder):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import EmpathyPipeline
 from push_to_hub import app
+from tests.command_lines import refused_by
 from tests.csv_files import write_corpus
 from tests.run_records import run_record
 from tests.stand_in_hub import StandInHub, environment
@@ -60,11 +62,7 @@ def push(hub: StandInHub, home: Path, *argv: object) -> str:
     return done.stdout
 
 
-def refused(*argv: object) -> str:
-    result = CliRunner().invoke(app, list(map(str, argv)))
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", result.output).split())
+refused = partial(refused_by, app)
 
 
 def test_a_model_is_pushed_and_loaded_by_its_name(hub, model, tmp_path):
