@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 
 # Before any test imports a library that reads them.
@@ -11,6 +13,9 @@ os.environ.update({"HF_HOME": _HOME, "HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE
 _CORPUS_DIR = os.environ.pop("EMPATHY_CORPUS_DIR", None)
 
 import pytest  # noqa: E402
+from huggingface_hub import HfApi, constants  # noqa: E402
+
+from tests.stand_in_hub import StandInHub  # noqa: E402
 
 
 _SHARED = Path(__file__).parents[2] / "shared"
@@ -32,3 +37,27 @@ def corpus_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("the real corpus is not here: set EMPATHY_CORPUS_DIR to its folder")
     return folder
+
+
+@pytest.fixture
+def hub() -> Iterator[StandInHub]:
+    with StandInHub(lfs_above=1000) as hub:
+        yield hub
+
+
+@pytest.fixture
+def api(hub, monkeypatch) -> HfApi:
+    """The owner's client in this process, which the other tests keep offline."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    return HfApi(endpoint=hub.endpoint, token=hub.token)
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[float]:
+    """How long the client meant to wait between its attempts, in place of waiting."""
+    waited: list[float] = []
+    clock = SimpleNamespace(sleep=waited.append)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", clock)
+    monkeypatch.setattr("huggingface_hub.file_download.time", clock)
+    return waited

@@ -1,8 +1,6 @@
 """Uploads to the stand-in Hub: whatever fails, all of a publication is there afterwards or nothing of it."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from huggingface_hub import constants
@@ -21,18 +19,11 @@ BEFORE = {"README.md": b"# Before\n", "model.safetensors": b"\0before", "notes.t
 
 
 @pytest.fixture
-def hub(monkeypatch) -> Iterator[StandInHub]:
+def hub(hub, api, waits, monkeypatch) -> StandInHub:
     """The Hub of this process, whose user is logged in and does not wait between attempts."""
-    with StandInHub(lfs_above=1000) as hub:
-        for name, value in {"HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True, "ENDPOINT": hub.endpoint}.items():
-            monkeypatch.setattr(constants, name, value)
-        monkeypatch.setenv("HF_TOKEN", hub.token)
-        monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=hub_waits.append))
-        hub_waits.clear()
-        yield hub
-
-
-hub_waits: list[float] = []
+    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    return hub
 
 
 @pytest.fixture
@@ -135,13 +126,13 @@ def test_after_a_fault_the_repository_is_as_before(hub, publication, fault, exis
 
 
 @pytest.mark.parametrize("fault", [("POST", "preupload", 429), ("PUT", "/lfs/", 500), ("PUT", "/lfs/", None)])
-def test_what_passes_by_itself_is_tried_again(hub, publication, fault):
+def test_what_passes_by_itself_is_tried_again(hub, publication, waits, fault):
     method, path, status = fault
     headers = {"Retry-After": "7"} if status == 429 else None
     planned = hub.fail(method, path, status, times=2, reset=status is None, headers=headers)
     upload(publication, Target(ID))
-    assert planned.met == 2 and len(hub_waits) >= 2
-    assert status != 429 or min(hub_waits) >= 7, "it waits as long as the Hub asks for"
+    assert planned.met == 2 and len(waits) >= 2
+    assert status != 429 or min(waits) >= 7, "it waits as long as the Hub asks for"
     assert hub.files(ID) == FIRST_FILES | FILES | WEIGHTS
 
 
