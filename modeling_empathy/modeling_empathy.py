@@ -221,18 +221,11 @@ class EmpathyModel(EmpathyPreTrainedModel):
             An [`EmpathyOutput`]; the tuple of its values with `return_dict=False`. Its `loss` is the weighted sum of
             the losses whose labels were given.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_seeker_encoder):
-            seeker_states = _encode(self.seeker_encoder, seeker_input_ids, seeker_attention_mask)
-        response_states = [
-            _encode(encoder, response_input_ids, response_attention_mask) for encoder in self.responder_encoders
-        ]
-        if self.config.share_responder_encoder:
-            response_states *= len(self.config.mechanisms)
-        scored = [
-            head(states, response_attention_mask, seeker_states, seeker_attention_mask)
-            for head, states in zip(self.mechanism_heads.values(), response_states, strict=True)
-        ]
-        empathy_logits, rationale_logits = (torch.stack(logits, dim=1) for logits in zip(*scored, strict=True))
+        seeker_states = self.seeker_states(seeker_input_ids, seeker_attention_mask)
+        response_states = self.response_states(response_input_ids, response_attention_mask)
+        empathy_logits, rationale_logits = self.logits(
+            response_states, response_attention_mask, seeker_states, seeker_attention_mask
+        )
 
         loss = identification_loss = rationale_loss = None
         if empathy_labels is not None:
@@ -248,6 +241,48 @@ class EmpathyModel(EmpathyPreTrainedModel):
             identification_loss=identification_loss,
             rationale_loss=rationale_loss,
         )
+
+    def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Encodes seeker posts.
+
+        Args:
+            input_ids: `(post, token)`.
+            attention_mask: `(post, token)`.
+
+        Returns:
+            `(post, token, hidden)`; without gradient where the seeker encoder is frozen.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_seeker_encoder):
+            return _encode(self.seeker_encoder, input_ids, attention_mask)
+
+    def response_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> list[torch.Tensor]:
+        """Encodes responses, with each of the response encoders: `(response, token)` to `(response, token, hidden)`."""
+        return [_encode(encoder, input_ids, attention_mask) for encoder in self.responder_encoders]
+
+    def logits(
+        self,
+        response_states: Sequence[torch.Tensor],
+        response_mask: torch.Tensor,
+        seeker_states: torch.Tensor,
+        seeker_mask: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores encoded pairs.
+
+        Args:
+            response_states: For each response encoder `(batch, token, hidden)`.
+            response_mask: `(batch, token)`.
+            seeker_states: `(batch, seeker_token, hidden)`.
+            seeker_mask: `(batch, seeker_token)`.
+
+        Returns:
+            `(batch, mechanism, level)` and `(batch, mechanism, token, 2)`.
+        """
+        scored = [
+            head(response_states[self.config.responder_index(mechanism)], response_mask, seeker_states, seeker_mask)
+            for mechanism, head in self.mechanism_heads.items()
+        ]
+        empathy_logits, rationale_logits = (torch.stack(logits, dim=1) for logits in zip(*scored, strict=True))
+        return empathy_logits, rationale_logits
 
     def train(self, mode: bool = True) -> EmpathyModel:
         """Switches training on or off; a frozen seeker encoder has no dropout unless `seeker_dropout` says so."""
