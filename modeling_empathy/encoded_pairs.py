@@ -53,47 +53,53 @@ class EncodedPair:
         ]
 
 
-def encode_pair(
-    tokenizer: PreTrainedTokenizerBase,
-    seeker_post: str,
-    response_post: str,
-    max_length: int,
-    stride: int | None = None,
-) -> EncodedPair:
-    """Tokenizes a pair without padding; says once in the log when a post had to be cut.
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]], max_length: int, stride: int | None = None
+) -> list[EncodedPair]:
+    """Tokenizes pairs without padding, each post once; says once in the log when a post had to be cut.
 
     Args:
         tokenizer: A fast tokenizer.
-        seeker_post: What the seeker wrote.
-        response_post: What was answered.
+        pairs: Seeker posts and responses.
         max_length: Tokens of a post, special tokens included.
         stride: Reads a longer response in windows that share this many tokens, instead of cutting it.
 
     Raises:
         ValueError: If windows that share `stride` tokens would not move on.
     """
-    seeker = tokenizer(seeker_post, truncation=True, max_length=max_length)
-    cut = {"truncation": True, "max_length": max_length} if stride is None else {"verbose": False}
-    response = tokenizer(response_post, return_offsets_mapping=True, **cut)
-    special_tokens_mask = response.encodings[0].special_tokens_mask
-    truncated = {
-        name: bool(encoding.encodings[0].overflowing) for name, encoding in zip(POSTS, (seeker, response), strict=True)
+    if not pairs:
+        return []
+    cut = {"truncation": True, "max_length": max_length}
+    seekers, responses = (list(dict.fromkeys(posts)) for posts in zip(*pairs, strict=True))
+    seeker_encodings = dict(zip(seekers, tokenizer(seekers, **cut).encodings, strict=True))
+    tokenized = tokenizer(responses, **(cut if stride is None else {"verbose": False}))
+    by_response = {
+        text: (one.ids, one.offsets, one.special_tokens_mask, bool(one.overflowing))
+        for text, one in zip(responses, tokenized.encodings, strict=True)
     }
-    if any(truncated.values()):
+    seeker_ids = {text: (one.ids, bool(one.overflowing)) for text, one in seeker_encodings.items()}
+    encoded = []
+    for seeker_post, response_post in pairs:
+        own_ids, is_seeker_cut = seeker_ids[seeker_post]
+        ids, offsets, special_tokens_mask, is_response_cut = by_response[response_post]
+        encoded.append(
+            EncodedPair(
+                response_post=response_post,
+                seeker_input_ids=own_ids,
+                response_input_ids=ids,
+                response_offsets=offsets,
+                response_special_tokens_mask=special_tokens_mask,
+                truncated=dict(zip(POSTS, (is_seeker_cut, is_response_cut), strict=True)),
+                max_length=max_length,
+                windows=None if stride is None else _windows(special_tokens_mask, max_length, stride),
+            )
+        )
+    if any(is_cut for pair in encoded for is_cut in pair.truncated.values()):
         logger.warning_once(
             f"Some posts are longer than {max_length} tokens: they are scored without their end, and their result "
             "says so under 'truncated'. With stride=, a response is scored to its end."
         )
-    return EncodedPair(
-        response_post=response_post,
-        seeker_input_ids=seeker["input_ids"],
-        response_input_ids=response["input_ids"],
-        response_offsets=response["offset_mapping"],
-        response_special_tokens_mask=special_tokens_mask,
-        truncated=truncated,
-        max_length=max_length,
-        windows=None if stride is None else _windows(special_tokens_mask, max_length, stride),
-    )
+    return encoded
 
 
 def _windows(special_tokens_mask: Sequence[int], max_length: int, stride: int) -> list[list[int]] | None:

@@ -256,7 +256,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
             return _encode(self.seeker_encoder, input_ids, attention_mask)
 
     def response_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> list[torch.Tensor]:
-        """Encodes responses, with each of the response encoders: `(response, token)` to `(response, token, hidden)`."""
+        """Encodes responses with each response encoder: `(response, token)` to `(response, token, hidden)`."""
         return [_encode(encoder, input_ids, attention_mask) for encoder in self.responder_encoders]
 
     def logits(

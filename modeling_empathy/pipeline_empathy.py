@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.pipelines import Pipeline
 
 from .configuration_empathy import EmpathyConfig
-from .encoded_pairs import POSTS, EncodedPair, encode_pair, pad_posts
+from .encoded_pairs import POSTS, EncodedPair, encode_pairs, pad_posts
 from .modeling_empathy import EmpathyModel
 from .rationale_spans import token_scores_to_spans
 
@@ -140,7 +140,7 @@ class EmpathyPipeline(Pipeline):
     def preprocess(self, input_: Any, max_length: int | None = None, stride: int | None = None) -> dict[str, Any]:
         seeker_post, response_post = _posts(input_)
         max_length = max_length or self.model.config.max_post_length
-        return {"pair": encode_pair(self.tokenizer, seeker_post, response_post, max_length, stride)}
+        return {"pair": encode_pairs(self.tokenizer, [(seeker_post, response_post)], max_length, stride)[0]}
 
     def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:
         # Pairs travel unpadded and as objects, so that the base class's collator leaves them alone: it pads only
@@ -174,24 +174,16 @@ class EmpathyPipeline(Pipeline):
     ) -> dict[str, Any]:
         pair = model_outputs["pair"]
         pair = pair[0] if isinstance(pair, list) else pair
-        config = self.model.config
-        result: dict[str, Any] = {}
-        for mechanism in mechanisms or config.mechanisms:
-            index = config.mechanisms.index(mechanism)
-            level_probabilities = model_outputs["level_probabilities"][0, index]
-            probabilities = model_outputs["rationale_probabilities"][0, index]
-            reached = config.rationale_thresholds[index] if threshold is None else threshold
-            said = describe_mechanism(pair, level_probabilities, probabilities, reached, config.id2label)
-            if return_all_scores:
-                said["scores"] = {
-                    config.id2label[level]: one for level, one in enumerate(level_probabilities.tolist())
-                }
-            if token_mask:
-                marks = (probabilities >= reached).int().tolist()
-                said["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
-            result[mechanism] = said
-        result["truncated"] = pair.truncated
-        return result
+        return describe_pair(
+            pair,
+            model_outputs["level_probabilities"][0].tolist(),
+            model_outputs["rationale_probabilities"][0].tolist(),
+            self.model.config,
+            mechanisms=mechanisms,
+            threshold=threshold,
+            return_all_scores=return_all_scores,
+            token_mask=token_mask,
+        )
 
 
 def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig, **kwargs: Any) -> PreTrainedTokenizerBase:
@@ -200,10 +192,52 @@ def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig, **kwargs
     return AutoTokenizer.from_pretrained(model, config=config, **kwargs)
 
 
+def describe_pair(
+    pair: EncodedPair,
+    level_probabilities: Sequence[Sequence[float]],
+    rationale_probabilities: Sequence[Sequence[float]],
+    config: EmpathyConfig,
+    *,
+    mechanisms: Sequence[str] | None = None,
+    threshold: float | None = None,
+    return_all_scores: bool = False,
+    token_mask: bool = False,
+) -> dict[str, Any]:
+    """What the model says of a pair.
+
+    Args:
+        pair: The tokenized pair.
+        level_probabilities: `(mechanism, level)`, of all the model's mechanisms.
+        rationale_probabilities: `(mechanism, token)`, with or without what was said of padding.
+        config: The model's.
+        mechanisms: As in [`EmpathyPipeline`], like the rest.
+        threshold: Likewise.
+        return_all_scores: Likewise.
+        token_mask: Likewise.
+
+    Returns:
+        A result of [`EmpathyPipeline`].
+    """
+    result: dict[str, Any] = {}
+    for mechanism in mechanisms or config.mechanisms:
+        index = config.mechanisms.index(mechanism)
+        levels, probabilities = level_probabilities[index], rationale_probabilities[index]
+        reached = config.rationale_thresholds[index] if threshold is None else threshold
+        said = describe_mechanism(pair, levels, probabilities, reached, config.id2label)
+        if return_all_scores:
+            said["scores"] = {config.id2label[level]: probability for level, probability in enumerate(levels)}
+        if token_mask:
+            marks = [int(probability >= reached) for probability in probabilities]
+            said["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
+        result[mechanism] = said
+    result["truncated"] = pair.truncated
+    return result
+
+
 def describe_mechanism(
     pair: EncodedPair,
-    level_probabilities: torch.Tensor,
-    rationale_probabilities: torch.Tensor,
+    level_probabilities: Sequence[float],
+    rationale_probabilities: Sequence[float],
     threshold: float,
     labels: Mapping[int, str],
 ) -> dict[str, Any]:
@@ -219,20 +253,20 @@ def describe_mechanism(
     Returns:
         `level`, `label`, `score` and `rationales`, as in [`EmpathyPipeline`].
     """
-    level = int(level_probabilities.argmax())
+    level = max(range(len(level_probabilities)), key=level_probabilities.__getitem__)
     rationales = []
     if level > 0:
         rationales = token_scores_to_spans(
             pair.response_post,
             pair.response_offsets,
             pair.response_special_tokens_mask,
-            rationale_probabilities[: len(pair.response_input_ids)].tolist(),
+            rationale_probabilities[: len(pair.response_input_ids)],
             threshold,
         )
     return {
         "level": level,
         "label": labels[level],
-        "score": float(level_probabilities[level]),
+        "score": level_probabilities[level],
         "rationales": [span._asdict() for span in rationales],
     }
 
@@ -256,7 +290,7 @@ def _of_pairs(
         if pair.windows is None:
             of_levels, of_tokens = next(rows)
         else:
-            of_levels, of_tokens = _of_windows(pair, list(islice(rows, len(pair.windows))))
+            of_levels, of_tokens = join_windows(pair, list(islice(rows, len(pair.windows))))
         levels.append(of_levels)
         rationales.append(of_tokens)
     longest = max(len(one[0]) for one in rationales)
@@ -264,7 +298,7 @@ def _of_pairs(
     return torch.stack(levels), torch.stack(padded)
 
 
-def _of_windows(
+def join_windows(
     pair: EncodedPair, scored: Sequence[tuple[torch.Tensor, torch.Tensor]]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`(mechanism, level)` of the window with the highest expected level, and the mean of `(mechanism, token)`."""

@@ -103,8 +103,8 @@ def held_out_predictions(
         for position, mechanism in enumerate(config.mechanisms):
             described = describe_mechanism(
                 pair,
-                level_probabilities[index, position],
-                rationale_probabilities[index, :, position],
+                level_probabilities[index, position].tolist(),
+                rationale_probabilities[index, :, position].tolist(),
                 config.rationale_thresholds[position],
                 config.id2label,
             )
