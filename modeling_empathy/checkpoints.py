@@ -13,18 +13,21 @@ from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 
 from .checkpoint_names import PICKLES, checkpoint_folder
+from .configuration_empathy import EmpathyConfig
 from .conversion import model_from_pth, model_to_state_dict
 from .encoders import load_tokenizer
+from .engine import ScoringEngine
 from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
 from .mechanisms import ABBREVIATIONS
 from .modeling_empathy import EmpathyModel
-from .pipeline_empathy import EmpathyPipeline, own_tokenizer
+from .pipeline_empathy import own_tokenizer
 
 
 ORIGINAL_ENCODER = "roberta-base"
 ROBERTA_VOCABULARY = 50265
+DTYPES = {"torch": ("fp32", "bf16"), "onnx": ("fp32", "int8")}
 
 
 def load_checkpoint(
@@ -70,31 +73,58 @@ def load_model(name: str) -> EmpathyModel:
         raise InputError(f"No model can be loaded from {source!r}: {first_line(error)}{hint}") from None
 
 
-def load_pipelines(
-    model: str | None, by_mechanism: Mapping[str, str], tokenizer: str | None = None, device: str | None = None
-) -> list[EmpathyPipeline]:
-    """The pipelines of one checkpoint, or of one for each of some mechanisms.
+def load_engines(
+    model: str | None,
+    by_mechanism: Mapping[str, str],
+    tokenizer: str | None = None,
+    device: str | None = None,
+    *,
+    dtype: str = "fp32",
+    backend: str = "torch",
+) -> list[ScoringEngine]:
+    """What scores: one checkpoint, or one for each of some mechanisms.
 
     Args:
         model: The checkpoint, as in [`load_checkpoint`].
         by_mechanism: Without it, mechanism to the checkpoint that scores it, and nothing else.
         tokenizer: As in [`load_checkpoint`].
         device: As in [`resolve_device`].
+        dtype: `"fp32"` or `"bf16"`; with ONNX `"fp32"` or `"int8"`.
+        backend: `"torch"`, or `"onnx"` for the graphs that `empathy export-onnx` left in the checkpoint.
 
     Raises:
-        InputError: If a checkpoint scores anything but the mechanism that it was named for.
+        InputError: If a checkpoint scores anything but the mechanism that it was named for, or there is no such thing.
     """
+    if dtype not in DTYPES[backend]:
+        raise InputError(f"--dtype {dtype}: with --backend {backend} there is {' and '.join(DTYPES[backend])}.")
     wanted = by_mechanism.items() if model is None else [(None, model)]
-    pipelines = []
+    engines = []
     for mechanism, name in wanted:
-        loaded, own = load_checkpoint(name, mechanism, tokenizer)
-        if mechanism is not None and loaded.config.mechanisms != [mechanism]:
+        if backend == "onnx":
+            engines.append(_onnx_engine(name, tokenizer, dtype))
+        else:
+            loaded, own = load_checkpoint(name, mechanism, tokenizer)
+            loaded.to(resolve_device(device), torch.bfloat16 if dtype == "bf16" else torch.float32)
+            engines.append(ScoringEngine.of_model(loaded, own))
+        scored = engines[-1].config.mechanisms
+        if mechanism is not None and scored != [mechanism]:
             raise InputError(
-                f"{name} scores {', '.join(loaded.config.mechanisms)}, not {mechanism} alone; a checkpoint of several "
-                "mechanisms is given with --model."
+                f"{name} scores {', '.join(scored)}, not {mechanism} alone; a checkpoint of several mechanisms is "
+                "given with --model."
             )
-        pipelines.append(EmpathyPipeline(model=loaded, tokenizer=own, device=resolve_device(device)))
-    return pipelines
+    return engines
+
+
+def _onnx_engine(name: str, tokenizer: str | None, precision: str) -> ScoringEngine:
+    from .onnx_backend import OnnxBackend
+
+    folder = checkpoint_folder(name)
+    if not folder.is_dir():
+        raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
+    config = EmpathyConfig.from_pretrained(folder)
+    own = own_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
+    backend = OnnxBackend(folder / "onnx", precision=precision)  # type: ignore[arg-type]  # checked by the caller
+    return ScoringEngine(backend, own, config)
 
 
 def resolve_device(device: str | None) -> torch.device:

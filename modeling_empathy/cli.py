@@ -174,7 +174,14 @@ def score(
             "--tokenizer", help="For a checkpoint without one (default: its own, or of a .pth roberta-base's)."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Pairs scored at once.")] = 32,
+    backend: Annotated[
+        Literal["torch", "onnx"],
+        typer.Option("--backend", help="What computes: torch, or the graphs that `empathy export-onnx` left."),
+    ] = "torch",
+    dtype: Annotated[
+        Literal["fp32", "bf16", "int8"],
+        typer.Option("--dtype", help="bf16 is faster where the processor or GPU has it; int8 is of --backend onnx."),
+    ] = "fp32",
     device: Annotated[
         str | None, typer.Option("--device", help="Where it is computed (cpu, cuda:0) (default: a GPU if there is).")
     ] = None,
@@ -187,7 +194,7 @@ def score(
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
-    from .checkpoints import load_pipelines
+    from .checkpoints import load_engines
     from .pair_files import STDIN
     from .scoring import score_file
 
@@ -195,14 +202,13 @@ def score(
     if (model is None) == (not given):
         raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path.")
     summary = score_file(
-        lambda: load_pipelines(model, given, tokenizer, device),
+        lambda: load_engines(model, given, tokenizer, device, dtype=dtype, backend=backend),
         input_path,
         output_path,
         input_format=input_format or ("csv" if input_path == STDIN else None),
         rationale_format=rationale_format,
         stride=stride,
         skip_errors=on_error == "skip",
-        batch_size=batch_size,
     )
     print(f"{summary.pairs} {'pair' if summary.pairs == 1 else 'pairs'} scored: {output_path}")
     if summary.truncated:
@@ -315,3 +321,34 @@ def export_dataset(
     from .dataset_export import export_dataset
 
     print(export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False))
+
+
+@app.command()
+@told("empathy")
+def export_onnx(
+    model: Annotated[
+        str, typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
+    ],
+    output_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--output_path",
+            metavar="DIR",
+            help="What is written: a folder that isn't there yet (default: onnx in the checkpoint's).",
+        ),
+    ] = None,
+    no_quantize: Annotated[
+        bool, typer.Option("--no_quantize", help="Leave out the graphs with weights of 8 bits (*.int8.onnx).")
+    ] = False,
+) -> None:
+    """Write a checkpoint as graphs that ONNX Runtime computes, without torch and faster on a CPU.
+
+    One graph encodes seeker posts, the other scores responses to them, each in single precision and in 8 bits. They
+    are compared with the model before the folder appears; what 8 bits change, measure on pairs of your own. Needs
+    pip install 'modeling-empathy[onnx]'.
+
+        empathy export-onnx --model output/corpus
+    """
+    from .onnx_export import export_onnx
+
+    print(export_onnx(model, output_path, quantize=not no_quantize))

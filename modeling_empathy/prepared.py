@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ PREPARED_COLUMNS = (
     "response_post_masked",
 )
 _REQUIRED = PREPARED_COLUMNS[:5]
+# Tokenized at once.
+_PAIRS_TOGETHER = 512
 
 
 def write_prepared_csv(
@@ -51,28 +54,40 @@ def write_prepared_csv(
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(PREPARED_COLUMNS)
-        for pair in pairs:
-            response, spans = _stripped(pair)
-            rationales = [{"start": start, "end": end} for start, end in spans]
-            # A quote that could not be aligned is a rationale all the same, so the response is not unannotated.
-            lost = bool(pair.rationales) and not spans
-            annotation: dict[str, Any] = {"level": pair.level, "rationales": rationales}
-            if lost:
-                annotation["prepared_labels"] = [0] * max_length
-            _, [[labels]], _ = label_responses(
-                tokenizer, [response], [[annotation]], max_length=max_length, unannotated="original"
+        remaining = iter(pairs)
+        while together := list(islice(remaining, _PAIRS_TOGETHER)):
+            stripped = [_stripped(pair) for pair in together]
+            annotations = [
+                [_annotation(pair, spans, max_length)] for pair, (_, spans) in zip(together, stripped, strict=True)
+            ]
+            _, labels, _ = label_responses(
+                tokenizer,
+                [response for response, _ in stripped],
+                annotations,
+                max_length=max_length,
+                unannotated="original",
             )
-            writer.writerow(
-                [
-                    f"{pair.sp_id}_{pair.rp_id}",
-                    pair.seeker_post.strip(),
-                    response,
-                    pair.level,
-                    _joined(labels + [0] * (max_length - len(labels))),
-                    len(_joined(labels[1:])),
-                    _masked(response, spans) if pair.rationales else "",
-                ]
-            )
+            for pair, (response, spans), [own] in zip(together, stripped, labels, strict=True):
+                writer.writerow(
+                    [
+                        f"{pair.sp_id}_{pair.rp_id}",
+                        pair.seeker_post.strip(),
+                        response,
+                        pair.level,
+                        _joined(own + [0] * (max_length - len(own))),
+                        len(_joined(own[1:])),
+                        _masked(response, spans) if pair.rationales else "",
+                    ]
+                )
+
+
+def _annotation(pair: AnnotatedPair, spans: Sequence[tuple[int, int]], max_length: int) -> dict[str, Any]:
+    rationales = [{"start": start, "end": end} for start, end in spans]
+    annotation: dict[str, Any] = {"level": pair.level, "rationales": rationales}
+    # A quote that could not be aligned is a rationale all the same, so the response is not unannotated.
+    if pair.rationales and not spans:
+        annotation["prepared_labels"] = [0] * max_length
+    return annotation
 
 
 def read_prepared_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[dict[str, Any]]:

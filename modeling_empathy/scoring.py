@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -12,16 +13,16 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from .encoded_pairs import encode_pair
+from .encoded_pairs import EncodedPair
+from .engine import ScoringEngine
 from .errors import InputError, RowError, raise_error
 from .files import check_apart, whole_file
 from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
-from .pipeline_empathy import EmpathyPipeline
 
 
 RATIONALE_FORMATS = ("spans", "mask")
-# Batches that are read, sorted by length and written together.
-_BATCHES_A_STRETCH = 32
+# Pairs that are read, sorted by length and written together.
+_PAIRS_A_STRETCH = 1024
 
 
 @dataclass
@@ -42,7 +43,7 @@ class ScoringSummary:
 
 
 def score_file(
-    load_pipelines: Callable[[], Sequence[EmpathyPipeline]],
+    load_engines: Callable[[], Sequence[ScoringEngine]],
     input_path: Path,
     output_path: Path,
     *,
@@ -50,13 +51,12 @@ def score_file(
     rationale_format: str = "spans",
     stride: int | None = None,
     skip_errors: bool = False,
-    batch_size: int = 32,
     show_progress: bool = True,
 ) -> ScoringSummary:
-    """Scores the pairs of a file, in constant memory.
+    """Scores the pairs of a file, in constant memory; the next pairs are read and tokenized while some are computed.
 
     Args:
-        load_pipelines: Called once the input could be read and the output be opened: loads the models, which score
+        load_engines: Called once the input could be read and the output be opened: loads the models, which score
             different mechanisms.
         input_path: As in [`~modeling_empathy.pair_files.read_pairs`].
         output_path: A `.csv`, `.jsonl` or `.parquet` file; see [`~modeling_empathy.pair_files.ScoreWriter`].
@@ -66,7 +66,6 @@ def score_file(
         stride: As in [`~modeling_empathy.pipeline_empathy.EmpathyPipeline`].
         skip_errors: Whether a row that can't be used is listed in `{output_path}.errors.jsonl` and left out, instead
             of being an error.
-        batch_size: Pairs scored at once.
         show_progress: Whether a bar counts pairs.
 
     Raises:
@@ -81,18 +80,17 @@ def score_file(
         pairs = read_pairs(input_path, format_of(input_path, input_format), rejected or raise_error)
         pairs = chain(list(islice(pairs, 1)), pairs)  # what is wrong with the file shows before the model is loaded
         temporary = stack.enter_context(whole_file(output_path))
-        pipelines = load_pipelines()
-        mechanisms = [mechanism for pipeline in pipelines for mechanism in pipeline.model.config.mechanisms]
+        engines = load_engines()
+        mechanisms = [mechanism for engine in engines for mechanism in engine.config.mechanisms]
         if len(set(mechanisms)) < len(mechanisms):
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
         if stride is not None:
-            _check_stride(stride, pipelines)
-        options = {"token_mask": rationale_format == "mask", "stride": stride}
+            _check_stride(stride, engines)
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
-            while stretch := list(islice(pairs, batch_size * _BATCHES_A_STRETCH)):
-                results = _score(pipelines, stretch, batch_size, options, bar.update)
+            for stretch, encoded in _ahead(pairs, engines, stride):
+                results = _score(engines, encoded, rationale_format == "mask", bar.update)
                 writer.write(zip(stretch, results, strict=True))
                 summary.pairs += len(stretch)
                 summary.truncated += sum(any(result["truncated"].values()) for result in results)
@@ -101,35 +99,47 @@ def score_file(
     return summary
 
 
-def _check_stride(stride: int, pipelines: Sequence[EmpathyPipeline]) -> None:
+def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
     """Lets the first pair tell what all would."""
-    for pipeline in pipelines:
+    for engine in engines:
         try:
-            encode_pair(pipeline.tokenizer, "", "", pipeline.model.config.max_post_length, stride)
+            engine.encode([("", "")], stride=stride)
         except ValueError as error:
             raise InputError(str(error)) from None
 
 
+def _ahead(
+    pairs: Iterator[InputPair], engines: Sequence[ScoringEngine], stride: int | None
+) -> Iterator[tuple[list[InputPair], list[list[EncodedPair]]]]:
+    """Stretches of pairs, tokenized for each engine, each made in another thread while the one before is used."""
+
+    def make() -> tuple[list[InputPair], list[list[EncodedPair]]]:
+        stretch = list(islice(pairs, _PAIRS_A_STRETCH))
+        posts = [(seeker_post, response_post) for _, seeker_post, response_post in stretch]
+        return stretch, [engine.encode(posts, stride=stride) for engine in engines]
+
+    with ThreadPoolExecutor(max_workers=1) as other:
+        coming = other.submit(make)
+        while (made := coming.result())[0]:
+            coming = other.submit(make)
+            yield made
+
+
 def _score(
-    pipelines: Sequence[EmpathyPipeline],
-    stretch: Sequence[InputPair],
-    batch_size: int,
-    options: dict[str, Any],
+    engines: Sequence[ScoringEngine],
+    encoded: Sequence[Sequence[EncodedPair]],
+    with_mask: bool,
     on_progress: Callable[[int], Any],
 ) -> list[dict[str, Any]]:
     """The result of each pair, in their order; `on_progress` is told how many more are done."""
-    # Posts of like length waste little padding.
-    order = sorted(range(len(stretch)), key=lambda index: sum(map(len, stretch[index][1:])))
-    results: list[dict[str, Any]] = [{"truncated": {}} for _ in stretch]
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        for pipeline in pipelines:
-            scored = pipeline([stretch[index][1:] for index in batch], batch_size=batch_size, **options)
-            for index, result in zip(batch, scored, strict=True):
-                before = results[index]["truncated"]
-                cut = {name: is_cut or before.get(name, False) for name, is_cut in result["truncated"].items()}
-                results[index] |= result | {"truncated": cut}
-        on_progress(len(batch))
+    results: list[dict[str, Any]] = [{"truncated": {}} for _ in encoded[0]]
+    for position, (engine, own) in enumerate(zip(engines, encoded, strict=True)):
+        is_last = position == len(engines) - 1
+        scored = engine.score(own, on_progress if is_last else lambda done: None, token_mask=with_mask)
+        for index, result in enumerate(scored):
+            before = results[index]["truncated"]
+            cut = {name: is_cut or before.get(name, False) for name, is_cut in result["truncated"].items()}
+            results[index] |= result | {"truncated": cut}
     return results
 
 

@@ -79,10 +79,10 @@ def train_and_report(
         model_args.encoder, revision=model_args.encoder_revision, as_original=model_args.original_tokenization
     )
     with training_args.main_process_first(desc="tokenizing"):
-        features = _features_of(corpus, tokenizer, model_args, data_args)
+        features = features_of(corpus, tokenizer, model_args, data_args)
     model = build_model(model_args, data_args, tokenizer, features["train"])
     metrics_of = EmpathyMetrics(model.config)
-    trainer = _trainer_of(model, tokenizer, features, metrics_of, training_args)
+    trainer = trainer_of(model, tokenizer, features, metrics_of, training_args)
     splits: dict[str, dict[str, float]] = {}
     predictions = None
     # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
@@ -119,12 +119,13 @@ def _record(
     return {"arguments": arguments, "data": data}
 
 
-def _features_of(
+def features_of(
     corpus: datasets.DatasetDict,
     tokenizer: PreTrainedTokenizerBase,
     model_args: ModelArguments,
     data_args: DataArguments,
 ) -> dict[str, datasets.Dataset]:
+    """The splits as the model reads them; says how many rationales the cut shortened."""
     features = {
         split: build_features(
             rows,
@@ -144,13 +145,14 @@ def _features_of(
     return features
 
 
-def _trainer_of(
+def trainer_of(
     model: EmpathyModel,
     tokenizer: PreTrainedTokenizerBase,
     features: dict[str, datasets.Dataset],
     metrics_of: EmpathyMetrics,
     training_args: EmpathyTrainingArguments,
 ) -> EmpathyTrainer:
+    """The Trainer of a run, before it runs."""
     trainer = EmpathyTrainer(
         model=model,
         args=training_args,

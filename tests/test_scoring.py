@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modeling_empathy import EmpathyPipeline
+from modeling_empathy.engine import ScoringEngine
 from modeling_empathy.errors import InputError, RowError
 from modeling_empathy.files import whole_file, whole_folder
 from modeling_empathy.mechanisms import ABBREVIATIONS
@@ -64,14 +65,20 @@ def read_scores(path: Path) -> list[dict]:
     return rows
 
 
-def run(source: Path, target: Path, scorers=None, **options):
-    return score_file(lambda: scorers or [pipeline()], source, target, show_progress=False, **options)
+def engine(tokens_per_batch: int = 64, **config) -> ScoringEngine:
+    """Scores what the pipeline of the same configuration scores, in batches of a few posts."""
+    of = pipeline(**config)
+    return ScoringEngine.of_model(of.model, of.tokenizer, tokens_per_batch=tokens_per_batch)
+
+
+def run(source: Path, target: Path, engines=None, **options):
+    return score_file(lambda: engines or [engine()], source, target, show_progress=False, **options)
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("target", ["csv", "jsonl", "parquet"])
 def test_every_format_gives_what_the_pipeline_says_in_the_order_of_the_input(tmp_path, source, target):
-    summary = run(write_pairs(tmp_path, source), tmp_path / f"scores.{target}", batch_size=2)
+    summary = run(write_pairs(tmp_path, source), tmp_path / f"scores.{target}")
     assert (summary.pairs, summary.truncated, summary.skipped) == (5, 1, 0)
     rows = read_scores(tmp_path / f"scores.{target}")
     columns = [*HEADER, *(f"{code}_{what}" for what in ("label", "rationale") for code in ("ER", "IP", "EX"))]
@@ -98,7 +105,7 @@ def test_pandas_reads_the_csv_and_the_labels_are_numbers(tmp_path):
 
 def test_a_mask_has_a_place_for_each_token_up_to_the_length_of_the_model(tmp_path):
     scorer = pipeline()
-    run(write_pairs(tmp_path, "csv"), tmp_path / "scores.csv", [scorer], rationale_format="mask")
+    run(write_pairs(tmp_path, "csv"), tmp_path / "scores.csv", rationale_format="mask")
     marks = 0
     for row, pair in zip(read_scores(tmp_path / "scores.csv"), PAIRS, strict=True):
         encoded = scorer.tokenizer(pair[2], truncation=True, max_length=32, return_special_tokens_mask=True)
@@ -112,12 +119,12 @@ def test_a_mask_has_a_place_for_each_token_up_to_the_length_of_the_model(tmp_pat
 
 
 def test_models_of_one_mechanism_each_take_the_place_of_one_of_three(tmp_path):
-    separate = [pipeline(mechanisms=["explorations"]), pipeline(mechanisms=["emotional_reactions"])]
+    separate = [engine(mechanisms=["explorations"]), engine(mechanisms=["emotional_reactions"])]
     run(write_pairs(tmp_path, "csv"), tmp_path / "scores.jsonl", separate)
     rows = read_scores(tmp_path / "scores.jsonl")
     assert list(rows[0])[3:] == ["EX_label", "ER_label", "EX_rationale", "ER_rationale"]
-    for scorer, code in zip(separate, ("EX", "ER"), strict=True):
-        [mechanism] = scorer.model.config.mechanisms
+    for mechanism, code in (("explorations", "EX"), ("emotional_reactions", "ER")):
+        scorer = pipeline(mechanisms=[mechanism])
         expected = [scorer(pair[1:])[mechanism]["level"] for pair in PAIRS]
         assert [row[f"{code}_label"] for row in rows] == expected
     with pytest.raises(InputError, match="more than once"):
@@ -224,7 +231,7 @@ def test_a_post_of_a_megabyte_is_scored_and_said_to_be_cut(tmp_path):
 
 def test_with_a_stride_long_responses_are_scored_to_their_end(tmp_path):
     source, target = write_pairs(tmp_path, "csv"), tmp_path / "scores.jsonl"
-    summary = run(source, target, stride=8, rationale_format="mask", batch_size=2)
+    summary = run(source, target, stride=8, rationale_format="mask")
     assert (summary.pairs, summary.truncated) == (5, 0)
     scorer = pipeline()
     for row, pair in zip(read_scores(target), PAIRS, strict=True):

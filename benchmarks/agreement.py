@@ -1,0 +1,74 @@
+#!/usr/bin/env python
+"""What reduced precision costs: each way of computing beside fp32 in torch, on the test split.
+
+    python -m benchmarks.agreement output/corpus --data_dir path/to/csvs
+
+Shares of equal levels and of response tokens that both mark or both leave, and the macro-F1's difference in points.
+The ONNX graphs are those that `empathy export-onnx` left in the checkpoint; without them these ways are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from typing import Any
+
+from dataset_scripts.epitome import load_epitome
+from modeling_empathy.checkpoints import load_engines
+from modeling_empathy.errors import InputError
+from modeling_empathy.metrics import identification_metrics
+
+
+WAYS = {"torch fp32": ("torch", "fp32"), "torch bf16": ("torch", "bf16")} | {
+    f"onnx {dtype}": ("onnx", dtype) for dtype in ("fp32", "int8")
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a checkpoint")
+    parser.add_argument("--data_dir", help="folder of the corpus; the sample when left out")
+    parser.add_argument("--split", default="test")
+    args = parser.parse_args()
+    rows = load_epitome(source="auto" if args.data_dir else "sample", data_dir=args.data_dir)[args.split]
+    pairs = list(zip(rows["seeker_post"], rows["response_post"], strict=True))
+    print(f"{len(rows)} pairs of the split {args.split}\n")
+    print(
+        "| way | mechanism | equal levels | macro-F1 | difference (points) | equal marks |\n|---|---|---|---|---|---|"
+    )
+    reference: list[dict[str, Any]] = []
+    for way, (backend, dtype) in WAYS.items():
+        try:
+            [engine] = load_engines(args.model, {}, device="cpu", backend=backend, dtype=dtype)
+        except InputError as error:
+            print(f"| {way} | left out: {error} | | | | |")
+            continue
+        encoded = engine.encode(pairs)
+        results = engine.score(encoded, token_mask=True)
+        reference = reference or results
+        for mechanism in engine.config.mechanisms:
+            annotated = [row["level"] for row in rows[mechanism]]
+            own, theirs = ([result[mechanism] for result in of] for of in (results, reference))
+            equal = share(one["level"] == other["level"] for one, other in zip(own, theirs, strict=True))
+            f1, before = (
+                identification_metrics([said["level"] for said in of], annotated)["macro_f1"] for of in (own, theirs)
+            )
+            marks = share(
+                mark == other
+                for pair, one, of_reference in zip(encoded, own, theirs, strict=True)
+                for mark, other in islice(
+                    zip(one["token_mask"], of_reference["token_mask"], strict=True), len(pair.response_input_ids)
+                )
+            )
+            name = mechanism.replace("_", " ")
+            print(f"| {way} | {name} | {equal:.4f} | {f1:.4f} | {100 * (f1 - before):+.2f} | {marks:.4f} |")
+
+
+def share(truths: Any) -> float:
+    """How many are true."""
+    listed = list(truths)
+    return sum(listed) / len(listed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+#!/usr/bin/env python
+"""How fast pairs are scored, beside the published way in the same run, and how near that is to the arithmetic.
+
+    python -m benchmarks.scoring_speed --data_dir path/to/csvs
+    python -m benchmarks.scoring_speed --encoder roberta-base-size --pairs 256
+
+Both score the same pairs, cut to 64 tokens as published, on all three mechanisms; the outputs are compared. Medians
+over --runs of pairs a second; the share is that of the needed arithmetic (no padding, no repeats) in what a large
+matrix product of the run's own type reaches on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, PreTrainedTokenizerBase, set_seed
+
+from benchmarks.machine import described, matrix_rate, median_of, needed_gflop
+from benchmarks.published_way import PADDED_LENGTH, PublishedScorer, separate_models
+from dataset_scripts.epitome import load_epitome
+from modeling_empathy import EmpathyConfig, EmpathyModel, EmpathyPipeline
+from modeling_empathy.encoders import EMBEDDED, load_tokenizer, resolve_encoder
+from modeling_empathy.engine import ScoringEngine
+
+
+ROBERTA_BASE_SIZE = "roberta-base-size"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", default=EMBEDDED, choices=[EMBEDDED, ROBERTA_BASE_SIZE])
+    parser.add_argument("--data_dir", help="folder of the corpus; the sample when left out")
+    parser.add_argument("--pairs", type=int, default=1024, help="pairs scored in a run (default: %(default)s)")
+    parser.add_argument("--baseline_pairs", type=int, default=60, help="of these by the published way")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--output_path", type=Path, help="JSON")
+    args = parser.parse_args()
+    corpus = load_epitome(source="auto" if args.data_dir else "sample", data_dir=args.data_dir)
+    every = ((row["seeker_post"], row["response_post"]) for rows in corpus.values() for row in rows)
+    pairs = list(islice(cycle(list(every)), args.pairs))
+    results = [
+        result
+        for is_shared in (False, True)
+        for result in measured(args.encoder, is_shared, pairs, args.baseline_pairs, args.runs)
+    ]
+    print("\n" + table(results))
+    if args.output_path:
+        args.output_path.write_text(json.dumps({"machine": described(), "results": results}, indent=2) + "\n")
+
+
+def build(encoder: str, is_shared: bool) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
+    """A model of that size; its heads, and roberta-base's size as a whole, have random weights."""
+    set_seed(0)
+    tokenizer = load_tokenizer(EMBEDDED)
+    options: dict[str, Any] = {"share_responder_encoder": is_shared, "max_post_length": PADDED_LENGTH}
+    if encoder == EMBEDDED:
+        return EmpathyModel.from_encoder(resolve_encoder(EMBEDDED), **options).eval(), tokenizer
+    sizes = AutoConfig.for_model("roberta", vocab_size=50265, max_position_embeddings=514, type_vocab_size=1)
+    return EmpathyModel(EmpathyConfig(encoder_config=sizes, **options)).eval(), tokenizer
+
+
+def measured(
+    encoder: str, is_shared: bool, pairs: list[tuple[str, str]], baseline_pairs: int, runs: int
+) -> list[dict[str, Any]]:
+    """A row for the published way, and one for each type."""
+    model, tokenizer = build(encoder, is_shared)
+    named = {"encoder": encoder, "responders": "shared" if is_shared else "separate"}
+    published = PublishedScorer(separate_models(model), tokenizer)
+    few = pairs[:baseline_pairs]
+    expected = [published.score(*pair) for pair in few]
+    latencies: list[float] = []
+    rates = []
+    for _ in range(runs):
+        times = [median_of(1, partial(published.score, *pair)) for pair in few]
+        latencies += times
+        rates.append(len(few) / sum(times))
+    baseline = statistics.median(rates)
+    rows = [named | {"way": "published, fp32", "pairs_per_second": baseline, "ratio": 1.0} | percentiles(latencies)]
+    tokens = [tokenizer([pair[post] for pair in pairs], truncation=True, max_length=PADDED_LENGTH) for post in (0, 1)]
+    seeker_tokens, response_tokens = (sum(map(len, one["input_ids"])) for one in tokens)
+    needed = needed_gflop(model.config, seeker_tokens, response_tokens)
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        model.to(dtype)
+        engine = ScoringEngine.of_model(model, tokenizer)
+        engine.score(engine.encode(pairs[:64]))
+        seconds = median_of(runs, partial(score_all, engine, pairs))
+        pipeline = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")
+        singles = [median_of(1, partial(pipeline, pair)) for pair in few]
+        rows.append(
+            named
+            | {"way": name, "pairs_per_second": len(pairs) / seconds, "ratio": len(pairs) / seconds / baseline}
+            | {"share": needed / seconds / matrix_rate(dtype)}
+            | {"largest_difference": largest_difference(engine, few, expected)}
+            | percentiles(singles)
+        )
+    return rows
+
+
+def score_all(engine: ScoringEngine, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """From text to results."""
+    return engine.score(engine.encode(pairs))
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """p50 and p95 in milliseconds."""
+    ordered = sorted(seconds)
+    return {"p50_ms": 1e3 * statistics.median(ordered), "p95_ms": 1e3 * ordered[int(0.95 * (len(ordered) - 1))]}
+
+
+def largest_difference(engine: ScoringEngine, pairs: list[tuple[str, str]], expected: list[Any]) -> float:
+    """Between the probabilities of levels of both ways."""
+    found = engine.score(engine.encode(pairs), return_all_scores=True)
+    return max(
+        abs(score - float(levels[level]))
+        for said, of_pair in zip(found, expected, strict=True)
+        for mechanism, (levels, _) in zip(engine.config.mechanisms, of_pair, strict=True)
+        for level, score in enumerate(said[mechanism]["scores"].values())
+    )
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """The rows as Markdown."""
+    lines = ["| encoder | response encoders | way | pairs/s | ratio | share | p50 ms | p95 ms | largest difference |"]
+    lines.append("|---" * 9 + "|")
+    for row in results:
+        share = f"{row['share']:.2f}" if "share" in row else ""
+        difference = f"{row['largest_difference']:.1e}" if "largest_difference" in row else ""
+        lines.append(
+            f"| {row['encoder']} | {row['responders']} | {row['way']} | {row['pairs_per_second']:.1f} | "
+            f"{row['ratio']:.1f} | {share} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | {difference} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Scores many pairs at once: each post once, posts of like length together, nothing padded beyond its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerBase
+
+from .configuration_empathy import EmpathyConfig
+from .encoded_pairs import EncodedPair, encode_pairs
+from .modeling_empathy import EmpathyModel
+from .pipeline_empathy import describe_pair, join_windows
+
+
+# Where larger batches stop to be faster, on CPUs; a GPU takes more.
+TOKENS_PER_BATCH = 2048
+
+
+class Backend(Protocol):
+    """What computes: the model in torch, or its exported graphs."""
+
+    device: torch.device
+
+    def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """`(post, token)` to `(post, token, hidden)`."""
+
+    def probabilities(
+        self,
+        response_input_ids: torch.Tensor,
+        response_attention_mask: torch.Tensor,
+        seeker_states: torch.Tensor,
+        seeker_attention_mask: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`(batch, mechanism, level)` and `(batch, mechanism, token)`."""
+
+
+class TorchBackend:
+    """The model in torch; a response that occurs more than once in a batch is encoded once."""
+
+    def __init__(self, model: EmpathyModel) -> None:
+        self.model, self.device = model.eval(), model.device
+
+    def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """As of [`Backend`]."""
+        return self.model.seeker_states(input_ids, attention_mask)
+
+    def probabilities(
+        self,
+        response_input_ids: torch.Tensor,
+        response_attention_mask: torch.Tensor,
+        seeker_states: torch.Tensor,
+        seeker_attention_mask: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As of [`Backend`]."""
+        first: dict[bytes, int] = {}
+        keys = [ids.numpy().tobytes() for ids in response_input_ids.cpu()]
+        places = [first.setdefault(key, len(first)) for key in keys]
+        if len(first) < len(keys):
+            once = [keys.index(key) for key in first]
+            states = self.model.response_states(response_input_ids[once], response_attention_mask[once])
+            states = [of_encoder[places] for of_encoder in states]
+        else:
+            states = self.model.response_states(response_input_ids, response_attention_mask)
+        levels, rationales = self.model.logits(states, response_attention_mask, seeker_states, seeker_attention_mask)
+        return levels.float().softmax(-1), rationales.float().softmax(-1)[..., 1]
+
+
+class ScoringEngine:
+    """Gives what [`EmpathyPipeline`] gives, for many pairs and faster.
+
+    Args:
+        backend: What computes.
+        tokenizer: The model's.
+        config: The model's.
+        tokens_per_batch: Tokens of one kind of post that are computed at once, padding included.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        tokenizer: PreTrainedTokenizerBase,
+        config: EmpathyConfig,
+        tokens_per_batch: int = TOKENS_PER_BATCH,
+    ) -> None:
+        self.backend, self.tokenizer, self.config = backend, tokenizer, config
+        self.tokens_per_batch = tokens_per_batch
+
+    @classmethod
+    def of_model(cls, model: EmpathyModel, tokenizer: PreTrainedTokenizerBase, **options: Any) -> ScoringEngine:
+        """The engine of a model in torch."""
+        return cls(TorchBackend(model), tokenizer, model.config, **options)
+
+    def encode(
+        self, pairs: Sequence[tuple[str, str]], max_length: int | None = None, stride: int | None = None
+    ) -> list[EncodedPair]:
+        """Tokenizes pairs; may run in another thread than the rest."""
+        return encode_pairs(self.tokenizer, pairs, max_length or self.config.max_post_length, stride)
+
+    @torch.inference_mode()
+    def score(
+        self, pairs: Sequence[EncodedPair], on_progress: Callable[[int], Any] = lambda done: None, **options: Any
+    ) -> list[dict[str, Any]]:
+        """Scores tokenized pairs.
+
+        Args:
+            pairs: What [`encode`] gave.
+            on_progress: Is told how many more pairs are done.
+            **options: `mechanisms`, `threshold`, `return_all_scores` and `token_mask` of [`EmpathyPipeline`].
+
+        Returns:
+            A result of [`EmpathyPipeline`] for each pair, in their order.
+        """
+        rows = [(index, row) for index, pair in enumerate(pairs) for row in pair.rows()]
+        seekers: dict[tuple[int, ...], int] = {}
+        of_row = [seekers.setdefault(tuple(row["seeker_input_ids"]), len(seekers)) for _, row in rows]
+        states = self._seeker_states(list(seekers))
+        lengths = [len(row["response_input_ids"]) for _, row in rows]
+        scored: list[tuple[torch.Tensor, torch.Tensor] | None] = [None] * len(rows)
+        waiting = [len(pair.windows or [0]) for pair in pairs]
+        for batch in _batches(lengths, self.tokens_per_batch, ties=[len(states[place]) for place in of_row]):
+            ids, mask = self._padded([rows[number][1]["response_input_ids"] for number in batch])
+            own = [states[of_row[number]] for number in batch]
+            seeker_mask = torch.zeros(len(own), max(map(len, own)), dtype=torch.long, device=self.backend.device)
+            for place, number in enumerate(batch):
+                seeker_mask[place, : len(rows[number][1]["seeker_input_ids"])] = 1
+            levels, rationales = self.backend.probabilities(
+                ids, mask, pad_sequence(own, batch_first=True), seeker_mask
+            )
+            for number, of_levels, of_tokens in zip(batch, levels.cpu(), rationales.cpu(), strict=True):
+                scored[number] = (of_levels, of_tokens)
+                waiting[rows[number][0]] -= 1
+            on_progress(sum(waiting[index] == 0 for index in {rows[number][0] for number in batch}))
+        results = iter(scored)
+        return [self._described(pair, results, options) for pair in pairs]
+
+    def _described(self, pair: EncodedPair, scored: Iterator[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        if pair.windows is None:
+            levels, rationales = next(scored)
+        else:
+            levels, rationales = join_windows(pair, [next(scored) for _ in pair.windows])
+        return describe_pair(pair, levels.tolist(), rationales.tolist(), self.config, **options)
+
+    def _seeker_states(self, posts: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        """`(token, hidden)` of each post; with its padding where that is attended to."""
+        states: list[torch.Tensor] = [torch.empty(0)] * len(posts)
+        for batch in _batches([len(post) for post in posts], self.tokens_per_batch):
+            ids, mask = self._padded([posts[number] for number in batch])
+            for number, own in zip(batch, self.backend.seeker_states(ids, mask), strict=True):
+                states[number] = own[: self.config.padded_length or len(posts[number])]
+        return states
+
+    def _padded(self, posts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        longest = max(self.config.padded_length, *map(len, posts))
+        ids = torch.full((len(posts), longest), self.tokenizer.pad_token_id)
+        mask = torch.zeros((len(posts), longest), dtype=torch.long)
+        for place, post in enumerate(posts):
+            ids[place, : len(post)] = torch.tensor(post)
+            mask[place, : len(post)] = 1
+        return ids.to(self.backend.device), mask.to(self.backend.device)
+
+
+def _batches(lengths: Sequence[int], tokens: int, ties: Sequence[int] | None = None) -> Iterator[list[int]]:
+    """Parts what has these lengths in batches of up to so many tokens, the longest first: too large shows at once."""
+    order = sorted(
+        range(len(lengths)), key=lambda number: (lengths[number], ties[number] if ties else 0), reverse=True
+    )
+    start = 0
+    while start < len(order):
+        count = max(1, tokens // max(1, lengths[order[start]]))
+        yield order[start : start + count]
+        start += count

@@ -1,0 +1,84 @@
+"""The engine: what the pipeline says, whatever is batched with what, and no post computed twice."""
+
+import pytest
+import torch
+
+from modeling_empathy import MECHANISMS, EmpathyPipeline
+from modeling_empathy.engine import ScoringEngine, TorchBackend
+from tests.test_pipeline_empathy import LONG_RESPONSE, PAIRS, TOKENIZERS, assert_same
+from tests.tiny_models import tiny_model
+
+
+MANY = [*PAIRS, (PAIRS[0][0], PAIRS[1][1]), (PAIRS[1][0], PAIRS[0][1]), (PAIRS[2][0], LONG_RESPONSE), *PAIRS]
+
+
+def both(family: str = "bert", tokens_per_batch: int = 64, **config) -> tuple[EmpathyPipeline, ScoringEngine]:
+    config = {"rationale_thresholds": [0.3] * 3, "max_post_length": 40, **config}
+    pipeline = EmpathyPipeline(model=tiny_model(family, **config), tokenizer=TOKENIZERS[family]())
+    return pipeline, ScoringEngine.of_model(pipeline.model, pipeline.tokenizer, tokens_per_batch=tokens_per_batch)
+
+
+@pytest.mark.parametrize("family", TOKENIZERS)
+@pytest.mark.parametrize("share_responder_encoder", [True, False])
+@pytest.mark.parametrize("attend_to_padding", [False, True])
+@pytest.mark.parametrize("tokens_per_batch", [1, 100, 10_000])
+def test_it_says_what_the_pipeline_says_of_each_pair_alone(
+    family, share_responder_encoder, attend_to_padding, tokens_per_batch
+):
+    options = {"share_responder_encoder": share_responder_encoder, "attend_to_padding": attend_to_padding}
+    pipeline, engine = both(family, tokens_per_batch, **options)
+    results = engine.score(engine.encode(MANY), return_all_scores=True, token_mask=True)
+    assert len(results) == len(MANY)
+    for pair, result in zip(MANY, results, strict=True):
+        expected = pipeline(pair, return_all_scores=True, token_mask=True)
+        assert_same(result, expected)
+        for name in MECHANISMS:
+            assert result[name]["scores"] == pytest.approx(expected[name]["scores"], abs=1e-5)
+            assert len(result[name]["token_mask"]) == len(expected[name]["token_mask"]) == 40
+
+
+@pytest.mark.parametrize("tokens_per_batch", [30, 10_000])
+def test_long_responses_in_windows_are_put_together_whatever_batch_they_were_in(tokens_per_batch):
+    pipeline, engine = both("roberta", tokens_per_batch)
+    done: list[int] = []
+    results = engine.score(engine.encode(MANY, stride=7), done.append)
+    for pair, result in zip(MANY, results, strict=True):
+        assert_same(result, pipeline(pair, stride=7))
+    assert sum(done) == len(MANY), "every pair is counted once, windows or not"
+
+
+def test_each_post_is_computed_once():
+    class Counting(TorchBackend):
+        seeker_posts = responses = 0
+
+        def seeker_states(self, input_ids, attention_mask):
+            self.seeker_posts += len(input_ids)
+            return super().seeker_states(input_ids, attention_mask)
+
+    pipeline, _ = both()
+    pairs = [("I feel alone.", response) for _, response in PAIRS] * 3 + [(seeker, "Why?") for seeker, _ in PAIRS]
+    backend = Counting(pipeline.model)
+    encoded: list[int] = []
+    pipeline.model.responder_encoders[0].register_forward_hook(
+        lambda _, __, output: encoded.append(len(output.last_hidden_state))
+    )
+    engine = ScoringEngine(backend, pipeline.tokenizer, pipeline.model.config, tokens_per_batch=10_000)
+    results = engine.score(engine.encode(pairs))
+    assert backend.seeker_posts == len({seeker for seeker, _ in pairs})
+    assert sum(encoded) == len({response for _, response in pairs})
+    for pair, result in zip(pairs, results, strict=True):
+        assert_same(result, pipeline(pair))
+
+
+def test_no_pairs_give_no_results():
+    _, engine = both()
+    assert engine.score(engine.encode([])) == []
+
+
+def test_half_precision_stays_close():
+    pipeline, engine = both()
+    expected = [pipeline(pair, return_all_scores=True) for pair in PAIRS]
+    pipeline.model.to(torch.bfloat16)
+    for one, other in zip(engine.score(engine.encode(PAIRS), return_all_scores=True), expected, strict=True):
+        for name in MECHANISMS:
+            assert one[name]["scores"] == pytest.approx(other[name]["scores"], abs=0.1)
