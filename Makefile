@@ -9,7 +9,7 @@ CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)',--source
 OUTPUT ?= output/$(if $(EMPATHY_CORPUS_DIR),corpus,sample)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test check format clean
+.PHONY: help install train test bench check format clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,7 +19,7 @@ install: $(VENV)/.installed  ## Make .venv and install what is tested (constrain
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[croissant,embedded,plots,tests,quality]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[croissant,embedded,onnx,plots,tests,quality]'
 	@touch $@
 
 train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options
@@ -27,6 +27,9 @@ train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY
 
 test: install  ## Run the tests; ARGS=further options of pytest
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: install  ## Measure speed on the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options of benchmarks
+	$(BIN)/python -m benchmarks $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)') $(ARGS)
 
 check: install  ## Lint, format and types
 	$(BIN)/ruff check .

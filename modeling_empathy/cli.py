@@ -341,11 +341,11 @@ def export_onnx(
         bool, typer.Option("--no_quantize", help="Leave out the graphs with weights of 8 bits (*.int8.onnx).")
     ] = False,
 ) -> None:
-    """Write a checkpoint as graphs that ONNX Runtime computes, without torch and faster on a CPU.
+    """Write a checkpoint as graphs that ONNX Runtime computes, without torch.
 
-    One graph encodes seeker posts, the other scores responses to them, each in single precision and in 8 bits. They
-    are compared with the model before the folder appears; what 8 bits change, measure on pairs of your own. Needs
-    pip install 'modeling-empathy[onnx]'.
+    One graph encodes seeker posts, the other scores responses to them, each in single precision and, less exact and
+    faster on a CPU, in 8 bits. They are compared with the model before the folder appears; what 8 bits change, measure
+    on pairs of your own. Needs what modeling-empathy is installed with as its extra "onnx".
 
         empathy export-onnx --model output/corpus
     """

@@ -16,17 +16,20 @@ def count_encoded(model) -> list[int]:
     return rows
 
 
-def test_the_same_outputs_and_each_post_encoded_once():
-    model, batch = tiny_model(), batch_of([(9, 7), (4, 12), (6, 3)])
+@pytest.mark.parametrize("memory_gb", [1.0, 0.0, 6 * 16 * 4 / 1e9])  # all in memory, all in a file, one post in memory
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_same_outputs_and_each_post_encoded_once(memory_gb, dtype):
+    model, batch = tiny_model().to(dtype), batch_of([(9, 7), (4, 12), (6, 3)])
+    tolerance = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.2, "rtol": 0.2}
     expected = model(**batch)
     flipped = {name: tensor.flip(0) for name, tensor in batch.items()}
     expected_flipped = model(**flipped)
     encoded = count_encoded(model)
-    with remembered_seeker_states(model):
+    with remembered_seeker_states(model, memory_gb):
         for inputs, wanted in ((batch, expected), (flipped, expected_flipped), (batch, expected)):
             output = model(**inputs)
-            torch.testing.assert_close(output.empathy_logits, wanted.empathy_logits, atol=1e-5, rtol=1e-5)
-            torch.testing.assert_close(output.loss, wanted.loss, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(output.empathy_logits, wanted.empathy_logits, **tolerance)
+            torch.testing.assert_close(output.loss, wanted.loss, **tolerance)
     assert sum(encoded) == 3
     model(**batch)
     assert sum(encoded) == 6, "after the context the encoder works as before"

@@ -1,0 +1,147 @@
+"""Computes with exported graphs in ONNX Runtime: what torch computes, in single precision or in 8-bit integers."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from .errors import InputError, first_line
+
+
+Precision = Literal["fp32", "int8"]
+
+SEEKER_ENCODER = "seeker_encoder"
+RESPONSES = "responses"
+
+
+def graph_path(folder: Path, graph: str, precision: Precision) -> Path:
+    """Where a graph of that precision is."""
+    return folder / f"{graph}{'.int8' if precision == 'int8' else ''}.onnx"
+
+
+def require_onnx(*packages: str) -> None:
+    """Raises an `InputError` that says how to install them if one of these packages is missing."""
+    for package in packages:
+        spec = find_spec(package)
+        # One without an origin is only a folder of that name, as `onnx` in a checkpoint.
+        if spec is None or spec.origin is None:
+            raise InputError(
+                f"ONNX needs the package {package}, which is not installed: pip install 'modeling-empathy[onnx]'"
+            )
+
+
+class OnnxBackend:
+    """The graphs that `empathy export-onnx` wrote, on the CPU.
+
+    With `"fp32"` it gives what the model gives in torch, but for rounding. With `"int8"` the products with weights are
+    computed in 8 bits. The activations of a batch share one scale, so that what comes of a pair then also depends, a
+    little, on what it is batched with.
+
+    Args:
+        folder: The folder of the graphs, or the checkpoint that has them in `onnx/`.
+        precision: Which of the graphs.
+        threads: Threads that a product is computed with; as many as torch uses when left out, which is one for each
+            physical core unless something else was asked for.
+
+    Raises:
+        InputError: If ONNX Runtime is not installed, or there are no such graphs.
+
+    Example:
+        ```python
+        >>> backend = OnnxBackend(Path("my-model/onnx"), precision="int8")
+        >>> states = backend.seeker_states(seeker_input_ids, seeker_attention_mask)
+        >>> levels, rationales = backend.probabilities(
+        ...     response_input_ids, response_attention_mask, states, seeker_attention_mask
+        ... )
+        ```
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, folder: Path, *, precision: Precision = "fp32", threads: int | None = None) -> None:
+        require_onnx("onnxruntime")
+        if precision not in ("fp32", "int8"):
+            raise InputError(f"precision={precision!r}: the graphs are in fp32 or int8.")
+        self.folder, self.precision = _graphs_folder(Path(folder), precision), precision
+        self.threads = threads or torch.get_num_threads()
+        self._seeker_encoder, self._responses = (
+            _session(graph_path(self.folder, graph, precision), self.threads) for graph in (SEEKER_ENCODER, RESPONSES)
+        )
+
+    def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Encodes seeker posts.
+
+        Args:
+            input_ids: `(post, token)`.
+            attention_mask: `(post, token)`, 1 for tokens and 0 for padding.
+
+        Returns:
+            `(post, token, hidden)`.
+        """
+        (states,) = _run(self._seeker_encoder, input_ids=input_ids, attention_mask=attention_mask)
+        return states
+
+    def probabilities(
+        self,
+        response_input_ids: torch.Tensor,
+        response_attention_mask: torch.Tensor,
+        seeker_states: torch.Tensor,
+        seeker_attention_mask: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores responses to encoded seeker posts.
+
+        Args:
+            response_input_ids: `(batch, token)`.
+            response_attention_mask: `(batch, token)`.
+            seeker_states: `(batch, seeker_token, hidden)`.
+            seeker_attention_mask: `(batch, seeker_token)`.
+
+        Returns:
+            The probability of each level, `(batch, mechanism, level)`, and of each token to be in the rationale,
+            `(batch, mechanism, token)`.
+        """
+        levels, rationales = _run(
+            self._responses,
+            response_input_ids=response_input_ids,
+            response_attention_mask=response_attention_mask,
+            seeker_states=seeker_states,
+            seeker_attention_mask=seeker_attention_mask,
+        )
+        return levels, rationales
+
+
+def _graphs_folder(folder: Path, precision: Precision) -> Path:
+    for candidate in (folder, folder / "onnx"):
+        if all(graph_path(candidate, graph, precision).is_file() for graph in (SEEKER_ENCODER, RESPONSES)):
+            return candidate
+    what = "int8 graphs (they are written without --no_quantize)" if precision == "int8" else "graphs"
+    raise InputError(f"{folder} has no {what} for ONNX Runtime: write them with `empathy export-onnx --model DIR`.")
+
+
+def _session(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors, which it raises too; its warnings are about its own optimizations
+    # It would plan and keep the memory of every shape that comes by, and batches come in hundreds of shapes.
+    options.enable_mem_pattern = False
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its classes have no base of their own
+        raise InputError(
+            f"{path} can't be loaded by ONNX Runtime {onnxruntime.__version__}: {first_line(error)}"
+        ) from None
+
+
+def _run(session: Any, **inputs: torch.Tensor) -> list[torch.Tensor]:
+    fed = {
+        name: (tensor if tensor.is_floating_point() else tensor.long()).numpy(force=True)
+        for name, tensor in inputs.items()
+    }
+    return [torch.from_numpy(output) for output in session.run(None, fed)]

@@ -1,0 +1,153 @@
+"""Checkpoints as graphs for ONNX Runtime: they give what the model gives, and appear whole or not at all."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from modeling_empathy.cli import app
+from modeling_empathy.errors import InputError
+from modeling_empathy.onnx_backend import OnnxBackend
+from tests.tiny_models import batch_of, tiny_model
+from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
+
+
+for package in ("onnxruntime", "onnx", "onnxscript"):
+    pytest.importorskip(package)
+
+# A family each, with what else decides which graph is made.
+VARIANTS = {
+    "roberta": {"share_responder_encoder": True},
+    "bert": {
+        "share_responder_encoder": False,
+        "attend_to_padding": True,
+        "cross_attention_norm": False,
+        "level_pooling": "first_token",
+        "mechanisms": ["emotional_reactions", "explorations"],
+    },
+    "distilbert": {"mechanisms": ["interpretations"], "freeze_seeker_encoder": False},
+    "xlm-roberta": {"mechanisms": ["explorations"], "share_responder_encoder": False},
+}
+ROBERTA_FILES = ["responses.int8.onnx", "responses.onnx", "seeker_encoder.int8.onnx", "seeker_encoder.onnx"]
+
+
+def save(family: str, folder: Path) -> Path:
+    tiny_model(family, max_post_length=48, **VARIANTS[family]).save_pretrained(folder)
+    tokenizer = byte_level_bpe_tokenizer() if "roberta" in family else wordpiece_tokenizer()
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def run(*argv: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["export-onnx", *map(str, argv)])
+    assert "Traceback" not in result.output
+    return result.exit_code, result.output
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> dict[str, Path]:
+    """Family to its checkpoint with graphs beside it, of RoBERTa in 8 bits too."""
+    folders = {}
+    for family in VARIANTS:
+        folder = folders[family] = save(family, tmp_path_factory.mktemp("onnx") / family)
+        code, said = run("--model", folder, *(() if family == "roberta" else ("--no_quantize",)))
+        assert code == 0, said
+        assert str(folder / "onnx") in said and "seeker_encoder.onnx" in said and "(fp32)" in said
+    return folders
+
+
+def scored(computes, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    seeker = batch["seeker_input_ids"], batch["seeker_attention_mask"]
+    response = batch["response_input_ids"], batch["response_attention_mask"]
+    return computes.probabilities(*response, computes.seeker_states(*seeker), seeker[1])
+
+
+@torch.no_grad()
+def scored_by_model(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    output = model(**{name: tensor for name, tensor in batch.items() if not name.endswith("labels")})
+    return output.empathy_logits.softmax(-1), output.rationale_logits.softmax(-1)[..., 1]
+
+
+@pytest.mark.parametrize("family", VARIANTS)
+def test_graphs_give_what_the_model_gives(exported, family):
+    model, backend = tiny_model(family, **VARIANTS[family]), OnnxBackend(exported[family] / "onnx")
+    mechanisms = len(model.config.mechanisms)
+    # One pair; lengths equal and different; longer and shorter than what the export saw.
+    for lengths in ([(4, 4)], [(2, 31)], [(9, 3), (2, 8), (5, 5)], [(40, 17), (3, 47), (21, 2), (40, 47), (8, 30)]):
+        batch = batch_of(lengths, family, mechanisms)
+        expected, given = scored_by_model(model, batch), scored(backend, batch)
+        assert given[0].shape == (len(lengths), mechanisms, 3)
+        assert given[1].shape == (len(lengths), mechanisms, batch["response_input_ids"].shape[1])
+        for of_model, of_graphs in zip(expected, given, strict=True):
+            torch.testing.assert_close(of_graphs, of_model, rtol=0, atol=1e-5)
+
+
+def test_padding_changes_nothing(exported):
+    backend = OnnxBackend(exported["roberta"])
+    together = batch_of([(5, 9), (20, 33)])
+    alone = {
+        name: tensor[:1, : {"seeker": 5, "response": 9}[name.split("_")[0]]]
+        for name, tensor in together.items()
+        if not name.endswith("labels")
+    }
+    levels, rationales = scored(backend, together)
+    own_levels, own_rationales = scored(backend, alone)
+    torch.testing.assert_close(levels[:1], own_levels, rtol=0, atol=1e-5)
+    torch.testing.assert_close(rationales[:1, :, :9], own_rationales, rtol=0, atol=1e-5)
+
+
+def test_eight_bits_come_close(exported):
+    batch = batch_of([(3 + 7 * number % 31, 3 + 5 * number % 37) for number in range(64)])
+    expected = scored_by_model(tiny_model("roberta"), batch)
+    given = scored(OnnxBackend(exported["roberta"], precision="int8"), batch)
+    levels = expected[0].argmax(-1)
+    assert len(levels.unique()) > 1
+    assert (given[0].argmax(-1) == levels).float().mean() > 0.95
+    words = batch["response_attention_mask"].bool()[:, None].expand_as(given[1])
+    differences = torch.cat([(expected[0] - given[0]).flatten(), (expected[1] - given[1])[words]]).abs()
+    assert 1e-4 < differences.max() < 0.05, "not what 8 bits make of it"
+
+
+def test_graphs_say_nothing_of_this_machine(exported):
+    files = sorted(path.name for path in (exported["roberta"] / "onnx").iterdir())
+    assert files == ROBERTA_FILES
+    for name in files:
+        written = (exported["roberta"] / "onnx" / name).read_bytes()
+        assert b"site-packages" not in written and str(Path(__file__).parents[1]).encode() not in written
+
+
+def test_what_can_be_mended_is_one_message(exported, tmp_path, monkeypatch):
+    code, said = run("--model", exported["bert"])
+    assert code == 2 and "exists already" in said
+    code, said = run("--model", tmp_path / "none")
+    assert code == 2 and "no such file or folder" in said
+    with pytest.raises(InputError, match="empathy export-onnx"):
+        OnnxBackend(tmp_path)
+    with pytest.raises(InputError, match="int8 graphs"):
+        OnnxBackend(exported["bert"], precision="int8")
+    for name in ROBERTA_FILES:
+        (tmp_path / name).write_bytes(b"no graph")
+    with pytest.raises(InputError, match="can't be loaded"):
+        OnnxBackend(tmp_path)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InputError, match=r"pip install 'modeling-empathy\[onnx\]'"):
+        OnnxBackend(exported["roberta"])
+    code, said = run("--model", exported["roberta"], "--output_path", tmp_path / "graphs")
+    assert code == 2 and "modeling-empathy[onnx]" in said
+    assert not (tmp_path / "graphs").exists()
+
+
+def test_graphs_that_compute_something_else_are_not_written(tmp_path, monkeypatch):
+    folder = save("distilbert", tmp_path / "model")
+    given = OnnxBackend.probabilities
+
+    def off(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        levels, rationales = given(self, *inputs)
+        return levels + 0.001, rationales
+
+    monkeypatch.setattr(OnnxBackend, "probabilities", off)
+    code, said = run("--model", folder, "--output_path", tmp_path / "graphs")
+    assert code == 2 and "differ from the model's by 0.001" in " ".join(said.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
