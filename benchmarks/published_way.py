@@ -50,7 +50,7 @@ class PublishedScorer:
             posts = [
                 self.tokenizer(
                     post, truncation=True, padding="max_length", max_length=PADDED_LENGTH, return_tensors="pt"
-                )
+                ).to(model.device)
                 for post in (seeker_post, response_post)
             ]
             output = model(

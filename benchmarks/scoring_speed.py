@@ -40,16 +40,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1024, help="pairs scored in a run (default: %(default)s)")
     parser.add_argument("--baseline_pairs", type=int, default=60, help="of these by the published way")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--output_path", type=Path, help="JSON")
     args = parser.parse_args()
     corpus = load_epitome(source="auto" if args.data_dir else "sample", data_dir=args.data_dir)
     every = ((row["seeker_post"], row["response_post"]) for rows in corpus.values() for row in rows)
     pairs = list(islice(cycle(list(every)), args.pairs))
-    results = [
-        result
-        for is_shared in (False, True)
-        for result in measured(args.encoder, is_shared, pairs, args.baseline_pairs, args.runs)
-    ]
+    results = [result for is_shared in (False, True) for result in measured(args, is_shared, pairs)]
     print("\n" + table(results))
     if args.output_path:
         args.output_path.write_text(json.dumps({"machine": described(), "results": results}, indent=2) + "\n")
@@ -66,14 +63,13 @@ def build(encoder: str, is_shared: bool) -> tuple[EmpathyModel, PreTrainedTokeni
     return EmpathyModel(EmpathyConfig(encoder_config=sizes, **options)).eval(), tokenizer
 
 
-def measured(
-    encoder: str, is_shared: bool, pairs: list[tuple[str, str]], baseline_pairs: int, runs: int
-) -> list[dict[str, Any]]:
+def measured(args: argparse.Namespace, is_shared: bool, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """A row for the published way, and one for each type."""
-    model, tokenizer = build(encoder, is_shared)
-    named = {"encoder": encoder, "responders": "shared" if is_shared else "separate"}
-    published = PublishedScorer(separate_models(model), tokenizer)
-    few = pairs[:baseline_pairs]
+    runs = args.runs
+    model, tokenizer = build(args.encoder, is_shared)
+    named = {"encoder": args.encoder, "responders": "shared" if is_shared else "separate"}
+    published = PublishedScorer([one.to(args.device) for one in separate_models(model)], tokenizer)
+    few = pairs[: args.baseline_pairs]
     expected = [published.score(*pair) for pair in few]
     latencies: list[float] = []
     rates = []
@@ -87,16 +83,16 @@ def measured(
     seeker_tokens, response_tokens = (sum(map(len, one["input_ids"])) for one in tokens)
     needed = needed_gflop(model.config, seeker_tokens, response_tokens)
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        model.to(dtype)
+        model.to(args.device, dtype)
         engine = ScoringEngine.of_model(model, tokenizer)
         engine.score(engine.encode(pairs[:64]))
         seconds = median_of(runs, partial(score_all, engine, pairs))
-        pipeline = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")
+        pipeline = EmpathyPipeline(model=model, tokenizer=tokenizer, device=args.device)
         singles = [median_of(1, partial(pipeline, pair)) for pair in few]
         rows.append(
             named
             | {"way": name, "pairs_per_second": len(pairs) / seconds, "ratio": len(pairs) / seconds / baseline}
-            | {"share": needed / seconds / matrix_rate(dtype)}
+            | {"share": needed / seconds / matrix_rate(dtype, args.device)}
             | {"largest_difference": largest_difference(engine, few, expected)}
             | percentiles(singles)
         )

@@ -15,8 +15,9 @@ from .modeling_empathy import EmpathyModel
 from .pipeline_empathy import describe_pair, join_windows
 
 
-# Where larger batches stop to be faster, on CPUs; a GPU takes more.
-TOKENS_PER_BATCH = 2048
+# Where larger batches stop to be faster: measured on CPUs, reckoned for others.
+TOKENS_PER_BATCH = {"cpu": 2048}
+TOKENS_PER_BATCH_ELSEWHERE = 32768
 
 
 class Backend(Protocol):
@@ -75,7 +76,8 @@ class ScoringEngine:
         backend: What computes.
         tokenizer: The model's.
         config: The model's.
-        tokens_per_batch: Tokens of one kind of post that are computed at once, padding included.
+        tokens_per_batch: Tokens of one kind of post that are computed at once, padding included; what suits the device
+            when left out.
     """
 
     def __init__(
@@ -83,10 +85,12 @@ class ScoringEngine:
         backend: Backend,
         tokenizer: PreTrainedTokenizerBase,
         config: EmpathyConfig,
-        tokens_per_batch: int = TOKENS_PER_BATCH,
+        tokens_per_batch: int | None = None,
     ) -> None:
         self.backend, self.tokenizer, self.config = backend, tokenizer, config
-        self.tokens_per_batch = tokens_per_batch
+        self.tokens_per_batch = tokens_per_batch or TOKENS_PER_BATCH.get(
+            backend.device.type, TOKENS_PER_BATCH_ELSEWHERE
+        )
 
     @classmethod
     def of_model(cls, model: EmpathyModel, tokenizer: PreTrainedTokenizerBase, **options: Any) -> ScoringEngine:
