@@ -11,6 +11,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -141,8 +142,8 @@ def token_scores_to_spans(
     spans: list[tuple[int, int]] = []
     previous_passed = False
     for (start, end), score in scored:
-        if not text[start:end].strip():
-            continue  # white space and tokens without characters neither start nor part a rationale
+        if start == end or text[start].isspace():
+            continue  # tokens without characters and white space neither start nor part a rationale
         if score < threshold:
             previous_passed = False
             continue
@@ -154,9 +155,9 @@ def token_scores_to_spans(
         previous_passed = True
 
     found = []
-    for span in spans:
-        inside = [score for extent, score in scored if _overlap(extent, span)]
-        found.append(RationaleSpan(*span, text[slice(*span)], math.fsum(inside) / len(inside)))
+    for first, last in spans:
+        inside = [score for (start, end), score in scored if start < last and end > first and start < end]
+        found.append(RationaleSpan(first, last, text[first:last], math.fsum(inside) / len(inside)))
     return found
 
 
@@ -208,9 +209,10 @@ def _token_extents(
         if text is not None:
             if end > len(text):
                 raise ValueError(f"Token {index} has offsets ({start}, {end}) in a text of {len(text)} characters.")
-            covered = text[start:end]
-            if covered.strip():
-                start, end = end - len(covered.lstrip()), start + len(covered.rstrip())
+            if start < end and (text[start].isspace() or text[end - 1].isspace()):
+                covered = text[start:end]
+                if covered.strip():
+                    start, end = end - len(covered.lstrip()), start + len(covered.rstrip())
         extents.append((start, end))
     return extents
 
@@ -268,6 +270,7 @@ def _is_word_boundary(text: str, index: int) -> bool:
     return not (_is_link(text, base) or _is_link(text, index))
 
 
+@lru_cache(maxsize=4096)
 def _is_attached(character: str) -> bool:
     """Whether a character belongs to the one before it: marks, variation selectors, joiners, format controls."""
     return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf") or bool(_ATTACHED.match(character))
@@ -280,6 +283,7 @@ def _base(text: str, index: int) -> int:
     return index
 
 
+@lru_cache(maxsize=4096)
 def _is_in_word(character: str) -> bool:
     category = unicodedata.category(character)
     return (category[0] == "L" and not _UNSPACED.match(character)) or category[0] == "N" or category == "Pc"

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.golden_outputs import differences
 from modeling_empathy import MECHANISMS, EmpathyModel
-from modeling_empathy.checkpoints import convert_back, convert_files, load_checkpoint, load_pipelines
+from modeling_empathy.checkpoints import convert_back, convert_files, load_checkpoint, load_engines
 from modeling_empathy.conversion import model_from_pth, model_to_state_dict, read_state_dict
 from modeling_empathy.errors import InputError
 from modeling_empathy.joining import join_models
@@ -256,7 +256,7 @@ def test_a_converted_checkpoint_scores_text_as_the_original_reads_it(pth, tmp_pa
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     convert_files({"explorations": pth}, tmp_path / "model", str(tmp_path / "tokenizer"), **OPTIONS)
     original = original_model()
-    [scorer] = load_pipelines(str(tmp_path / "model"), {})
+    [scorer] = load_engines(str(tmp_path / "model"), {})
     pairs = [("I feel ALONE", "What happened?"), ("x", "I understand how YOU feel, hugs " * 3)]
     for seeker, response in pairs:
         # A space before the first word and lower case: what the original's tokenizer makes of a post.
