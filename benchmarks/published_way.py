@@ -85,6 +85,7 @@ class PublishedTrainer:
             cross_attention_norm=False,
             level_pooling="first_token",
             max_post_length=PADDED_LENGTH,
+            lambda_EI=1.0,  # as the commands of its README; its code has 0.5
         )
         self.train_rows, self.validation = (
             build_features(

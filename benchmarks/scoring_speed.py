@@ -5,16 +5,20 @@
     python -m benchmarks.scoring_speed --encoder roberta-base-size --pairs 256
 
 Both score the same pairs, cut to 64 tokens as published, on all three mechanisms; the outputs are compared. Medians
-over --runs of pairs a second; the share is that of the needed arithmetic (no padding, no repeats) in what a large
-matrix product of the run's own type reaches on this machine.
+over --runs of pairs a second, and of the ratios of each run; the share is that of the needed arithmetic (no padding,
+no repeats) in what a large matrix product of the run's own type reaches on this machine. A single pair is timed from
+its text to its result.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
+import tempfile
 from functools import partial
+from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -25,12 +29,15 @@ from transformers import AutoConfig, PreTrainedTokenizerBase, set_seed
 from benchmarks.machine import described, matrix_rate, median_of, needed_gflop
 from benchmarks.published_way import PADDED_LENGTH, PublishedScorer, separate_models
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy import EmpathyConfig, EmpathyModel, EmpathyPipeline
+from modeling_empathy import EmpathyConfig, EmpathyModel
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer, resolve_encoder
 from modeling_empathy.engine import ScoringEngine
+from modeling_empathy.onnx_backend import OnnxBackend
+from modeling_empathy.onnx_export import export_onnx
 
 
 ROBERTA_BASE_SIZE = "roberta-base-size"
+PUBLISHED = "published, fp32"
 
 
 def main() -> None:
@@ -64,39 +71,65 @@ def build(encoder: str, is_shared: bool) -> tuple[EmpathyModel, PreTrainedTokeni
 
 
 def measured(args: argparse.Namespace, is_shared: bool, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """A row for the published way, and one for each type."""
-    runs = args.runs
+    """A row for the published way, and one for each of ours."""
     model, tokenizer = build(args.encoder, is_shared)
     named = {"encoder": args.encoder, "responders": "shared" if is_shared else "separate"}
     published = PublishedScorer([one.to(args.device) for one in separate_models(model)], tokenizer)
     few = pairs[: args.baseline_pairs]
     expected = [published.score(*pair) for pair in few]
-    latencies: list[float] = []
-    rates = []
-    for _ in range(runs):
-        times = [median_of(1, partial(published.score, *pair)) for pair in few]
-        latencies += times
-        rates.append(len(few) / sum(times))
-    baseline = statistics.median(rates)
-    rows = [named | {"way": "published, fp32", "pairs_per_second": baseline, "ratio": 1.0} | percentiles(latencies)]
-    tokens = [tokenizer([pair[post] for pair in pairs], truncation=True, max_length=PADDED_LENGTH) for post in (0, 1)]
-    seeker_tokens, response_tokens = (sum(map(len, one["input_ids"])) for one in tokens)
-    needed = needed_gflop(model.config, seeker_tokens, response_tokens)
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        model.to(args.device, dtype)
-        engine = ScoringEngine.of_model(model, tokenizer)
+    ways = engines(args, model, tokenizer)
+    seconds: dict[str, list[float]] = {way: [] for way in (PUBLISHED, *ways)}  # of a pair
+    alone: dict[str, list[float]] = {way: [] for way in seconds}
+    for engine, _ in ways.values():
         engine.score(engine.encode(pairs[:64]))
-        seconds = median_of(runs, partial(score_all, engine, pairs))
-        pipeline = EmpathyPipeline(model=model, tokenizer=tokenizer, device=args.device)
-        singles = [median_of(1, partial(pipeline, pair)) for pair in few]
-        rows.append(
-            named
-            | {"way": name, "pairs_per_second": len(pairs) / seconds, "ratio": len(pairs) / seconds / baseline}
-            | {"share": needed / seconds / matrix_rate(dtype, args.device)}
-            | {"largest_difference": largest_difference(engine, few, expected)}
-            | percentiles(singles)
-        )
+    for _ in range(args.runs):  # in turn, so that what else the machine does meets all alike
+        singles = [median_of(1, partial(published.score, *pair)) for pair in few]
+        alone[PUBLISHED] += singles
+        seconds[PUBLISHED].append(sum(singles) / len(few))
+        for way, (engine, _) in ways.items():
+            seconds[way].append(median_of(1, partial(score_all, engine, pairs)) / len(pairs))
+            alone[way] += [median_of(1, partial(score_all, engine, [pair])) for pair in few]
+    needed = needed_gflop(model.config, *(distinct_tokens(tokenizer, pairs, post) for post in (0, 1))) / len(pairs)
+    rows = []
+    for way, taken in seconds.items():
+        ratios = [before / after for before, after in zip(seconds[PUBLISHED], taken, strict=True)]
+        row = named | {"way": way, "pairs_per_second": 1 / statistics.median(taken)}
+        row |= {"ratio": statistics.median(ratios)} | percentiles(alone[way])
+        if way in ways:
+            engine, rate = ways[way]
+            row["largest_difference"] = largest_difference(engine, few, expected)
+            if rate is not None:
+                row["share"] = needed / statistics.median(taken) / rate
+        rows.append(row)
     return rows
+
+
+def engines(
+    args: argparse.Namespace, model: EmpathyModel, tokenizer: PreTrainedTokenizerBase
+) -> dict[str, tuple[ScoringEngine, float | None]]:
+    """Each of our ways by its name, with the matrix rate of its type; none is measured of 8-bit integers."""
+    rate = matrix_rate(torch.float32, args.device)
+    model = model.to(args.device)
+    ways: dict[str, tuple[ScoringEngine, float | None]] = {}
+    ways["torch, fp32"] = ScoringEngine.of_model(copy.deepcopy(model), tokenizer), rate
+    if args.device == "cpu" and find_spec("onnxruntime"):
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            export_onnx(folder)
+            for precision in ("fp32", "int8"):
+                backend = OnnxBackend(Path(folder), precision=precision)
+                engine = ScoringEngine(backend, tokenizer, model.config)
+                ways[f"onnx, {precision}"] = engine, rate if precision == "fp32" else None
+    bfloat16 = ScoringEngine.of_model(model.to(torch.bfloat16), tokenizer)
+    ways["torch, bf16"] = bfloat16, matrix_rate(torch.bfloat16, args.device)
+    return ways
+
+
+def distinct_tokens(tokenizer: PreTrainedTokenizerBase, pairs: list[tuple[str, str]], post: int) -> int:
+    """Tokens of the different texts among the seeker posts (0) or the responses (1)."""
+    texts = list({pair[post] for pair in pairs})
+    return sum(map(len, tokenizer(texts, truncation=True, max_length=PADDED_LENGTH)["input_ids"]))
 
 
 def score_all(engine: ScoringEngine, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from transformers import HfArgumentParser, TrainingArguments
 from .configuration_empathy import LEVEL_POOLINGS
 from .mechanisms import MECHANISMS
 from .original_arguments import add_original_arguments, implied_options
+from .precision import computes_in_bfloat16
 from .rationale_labels import UNANNOTATED
 
 
@@ -151,10 +153,21 @@ class EmpathyTrainingArguments(TrainingArguments):
     )
     remove_unused_columns: bool | None = field(default=False, metadata={"help": "The collator picks its columns."})
 
+    auto_bf16: bool = field(
+        default=True,
+        metadata={
+            "help": "Train in bfloat16 (autocast) where the processor or GPU computes in it, unless --bf16, --fp16 or "
+            "accelerate's configuration says what to train in."
+        },
+    )
     dataloader_pin_memory: bool = field(default=True, metadata={"help": "Pin batches for the copy to the GPU."})
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        is_said = self.mixed_precision != "no" or self.deepspeed or "ACCELERATE_MIXED_PRECISION" in os.environ
+        if self.auto_bf16 and not is_said and computes_in_bfloat16(self.device):
+            self.bf16 = True
+            self.mixed_precision: str = "bf16"
         if self.push_to_hub:
             raise ValueError(
                 "--push_to_hub would send the whole output folder, with what people wrote: publish the trained model "

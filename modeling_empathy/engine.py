@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from .configuration_empathy import EmpathyConfig
 from .encoded_pairs import EncodedPair, encode_pairs
 from .modeling_empathy import EmpathyModel
+from .packed_layers import packed
 from .pipeline_empathy import describe_pair, join_windows
 
 
@@ -39,10 +40,10 @@ class Backend(Protocol):
 
 
 class TorchBackend:
-    """The model in torch; a response that occurs more than once in a batch is encoded once."""
+    """The model in torch, packed; a response that occurs more than once in a batch is encoded once."""
 
     def __init__(self, model: EmpathyModel) -> None:
-        self.model, self.device = model.eval(), model.device
+        self.model, self.device = packed(model), model.device
 
     def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """As of [`Backend`]."""

@@ -79,3 +79,27 @@ def test_the_output_folder_is_not_pushed_with_what_people_wrote(capsys):
     with pytest.raises(SystemExit):
         parse_arguments(["--push_to_hub"])
     assert "publish the trained model with push_to_hub.py" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("has_units", "options", "configured", "trained_in"),
+    [
+        (True, [], None, "bf16"),
+        (False, [], None, "no"),
+        (True, ["--no_auto_bf16"], None, "no"),
+        (True, ["--fp16"], None, "fp16"),
+        (True, ["--recipe", "original"], None, "no"),
+        (True, [], "no", "no"),
+        (False, [], "bf16", "bf16"),
+    ],
+)
+def test_training_is_in_bfloat16_where_that_is_computed_in_and_nothing_else_was_said(
+    has_units, options, configured, trained_in, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("modeling_empathy.arguments.computes_in_bfloat16", lambda device: has_units)
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
+    if configured is not None:
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", configured)
+    training_args = parse_arguments(["--output_dir", str(tmp_path), *options])[2]
+    assert training_args.mixed_precision == trained_in
+    assert training_args.bf16 == (trained_in == "bf16" and configured is None)

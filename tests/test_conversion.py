@@ -256,7 +256,7 @@ def test_a_converted_checkpoint_scores_text_as_the_original_reads_it(pth, tmp_pa
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     convert_files({"explorations": pth}, tmp_path / "model", str(tmp_path / "tokenizer"), **OPTIONS)
     original = original_model()
-    [scorer] = load_engines(str(tmp_path / "model"), {})
+    [engine] = load_engines(str(tmp_path / "model"), {})
     pairs = [("I feel ALONE", "What happened?"), ("x", "I understand how YOU feel, hugs " * 3)]
     for seeker, response in pairs:
         # A space before the first word and lower case: what the original's tokenizer makes of a post.
@@ -267,9 +267,9 @@ def test_a_converted_checkpoint_scores_text_as_the_original_reads_it(pth, tmp_pa
             for post in (seeker, response)
         ]
         levels, rationale = original(*(one[name] for one in batch for name in ("input_ids", "attention_mask")))
-        alone = scorer((seeker, response), token_mask=True)["explorations"]
-        together = scorer([*pairs, (seeker, response)], batch_size=3, token_mask=True)[-1]["explorations"]
-        for found in (alone, together):
+        [alone] = engine.score(engine.encode([(seeker, response)]), token_mask=True)
+        together = engine.score(engine.encode([*pairs, (seeker, response)]), token_mask=True)[-1]
+        for found in (alone["explorations"], together["explorations"]):
             assert found["level"] == levels.argmax()
             assert found["score"] == pytest.approx(levels.softmax(-1).max().item(), abs=1e-5)
             assert found["token_mask"] == rationale.argmax(-1)[0].tolist()

@@ -59,7 +59,7 @@ def test_each_post_is_computed_once():
     pairs = [("I feel alone.", response) for _, response in PAIRS] * 3 + [(seeker, "Why?") for seeker, _ in PAIRS]
     backend = Counting(pipeline.model)
     encoded: list[int] = []
-    pipeline.model.responder_encoders[0].register_forward_hook(
+    backend.model.responder_encoders[0].register_forward_hook(
         lambda _, __, output: encoded.append(len(output.last_hidden_state))
     )
     engine = ScoringEngine(backend, pipeline.tokenizer, pipeline.model.config, tokens_per_batch=10_000)
@@ -76,9 +76,9 @@ def test_no_pairs_give_no_results():
 
 
 def test_half_precision_stays_close():
-    pipeline, engine = both()
+    pipeline, _ = both()
     expected = [pipeline(pair, return_all_scores=True) for pair in PAIRS]
-    pipeline.model.to(torch.bfloat16)
+    engine = ScoringEngine.of_model(pipeline.model.to(torch.bfloat16), pipeline.tokenizer)
     for one, other in zip(engine.score(engine.encode(PAIRS), return_all_scores=True), expected, strict=True):
         for name in MECHANISMS:
             assert one[name]["scores"] == pytest.approx(other[name]["scores"], abs=0.1)

@@ -1,0 +1,78 @@
+"""Linear layers whose weights are laid out once for the processor, by oneDNN: what scores on x86 without a GPU.
+
+torch multiplies in fp32 with MKL, which on processors of other makers than Intel keeps to half of their vector width,
+and lays out the weights anew in each product in bfloat16. oneDNN, which torch brings along, does neither; torch's own
+compiler calls it by the same operators. `python -m benchmarks.scoring_speed` measures what it brings.
+"""
+
+from __future__ import annotations
+
+import copy
+import platform
+from typing import TypeGuard
+
+import torch
+from torch import nn
+from transformers.activations import GELUActivation
+
+from .modeling_empathy import EmpathyModel
+
+
+# Narrower ones, such as those that give logits, take no time.
+_NARROWEST = 16
+
+
+class PackedLinear(nn.Module):
+    """A linear layer that can't be trained or saved, followed by GELU where `gelu` says so."""
+
+    def __init__(self, linear: nn.Linear, gelu: bool = False) -> None:
+        super().__init__()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
+        self.bias = None if linear.bias is None else linear.bias.detach()
+        self.then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        outputs: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, *self.then)
+        return outputs
+
+
+def can_be_packed(weight: torch.Tensor) -> bool:
+    """Whether packing is for the processor, torch and a weight's type."""
+    return (
+        weight.device.type == "cpu"
+        and platform.machine() in ("x86_64", "AMD64")
+        and torch.backends.mkldnn.is_available()
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        and (weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and _multiplies_bfloat16()))
+    )
+
+
+def packed(model: EmpathyModel) -> EmpathyModel:
+    """A copy of a model as it is now, for scoring alone, with its linear layers packed.
+
+    Where packing is not for this machine, it is the model itself, in evaluation mode.
+    """
+    model = model.eval()
+    weights = [module.weight for module in model.modules() if _is_packable(module)]
+    # The parts of a model with a device map come and go.
+    if hasattr(model, "hf_device_map") or not all(map(can_be_packed, weights)):
+        return model
+    model = copy.deepcopy(model, {id(weight): weight for weight in weights})  # these are copied by being packed
+    for module in list(model.modules()):
+        # The first half of a feed-forward block, as BERT, RoBERTa and their kin name it.
+        has_gelu = isinstance(getattr(module, "intermediate_act_fn", None), GELUActivation)
+        if has_gelu and _is_packable(getattr(module, "dense", None)):
+            module.dense = PackedLinear(module.dense, gelu=True)
+            module.intermediate_act_fn = nn.Identity()
+        for name, child in list(module.named_children()):
+            if _is_packable(child):
+                setattr(module, name, PackedLinear(child))
+    return model
+
+
+def _is_packable(module: object) -> TypeGuard[nn.Linear]:
+    return type(module) is nn.Linear and module.out_features >= _NARROWEST
+
+
+def _multiplies_bfloat16() -> bool:
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
