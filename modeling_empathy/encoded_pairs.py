@@ -69,10 +69,11 @@ def encode_pairs(
     """
     if not pairs:
         return []
-    cut = {"truncation": True, "max_length": max_length}
+    plain = {"return_attention_mask": False, "return_token_type_ids": False}  # Every list that is made takes time.
+    cut = {"truncation": True, "max_length": max_length, **plain}
     seekers, responses = (list(dict.fromkeys(posts)) for posts in zip(*pairs, strict=True))
     seeker_encodings = dict(zip(seekers, tokenizer(seekers, **cut).encodings, strict=True))
-    tokenized = tokenizer(responses, **(cut if stride is None else {"verbose": False}))
+    tokenized = tokenizer(responses, **(cut if stride is None else {"verbose": False, **plain}))
     by_response = {
         text: (one.ids, one.offsets, one.special_tokens_mask, bool(one.overflowing))
         for text, one in zip(responses, tokenized.encodings, strict=True)

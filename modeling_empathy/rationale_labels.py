@@ -82,6 +82,8 @@ def label_responses(
         max_length=max_length,
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
     )
     labels, cut = [], []
     for index, (text, of_response) in enumerate(zip(responses, annotations, strict=True)):

@@ -64,10 +64,14 @@ def spans_to_token_labels(
         [-100, 0, 1, 1, -100]
     """
     spans = _checked_spans(spans, len(text))
-    return [
-        IGNORE_INDEX if extent is None else int(any(_overlap(extent, span) for span in spans))
-        for extent in _token_extents(offsets, special_tokens_mask, text)
-    ]
+    labels = []
+    for extent in _token_extents(offsets, special_tokens_mask, text):
+        if extent is None:
+            labels.append(IGNORE_INDEX)
+            continue
+        start, end = extent
+        labels.append(int(start < end and any(start < last and end > first for first, last in spans)))
+    return labels
 
 
 def truncated_spans(
@@ -228,10 +232,6 @@ def _checked_spans(spans: Sequence[tuple[int, int]], text_length: int | None = N
         if text_length is not None and end > text_length:
             raise ValueError(f"Span ({start}, {end}) ends after the text, which has {text_length} characters.")
     return checked
-
-
-def _overlap(extent: tuple[int, int], span: tuple[int, int]) -> bool:
-    return max(extent[0], span[0]) < min(extent[1], span[1])
 
 
 _ZERO_WIDTH_JOINER = "\u200d"
