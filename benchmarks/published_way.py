@@ -7,6 +7,7 @@ for each mechanism anew.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import datasets
 import torch
@@ -75,6 +76,7 @@ class PublishedTrainer:
 
     def __init__(self, encoder: str, mechanism: str, corpus: datasets.DatasetDict, seed: int = 12) -> None:
         set_seed(seed)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.tokenizer = load_tokenizer(encoder, as_original=True)
         self.model = EmpathyModel.from_encoder(
             resolve_encoder(encoder),
@@ -86,7 +88,7 @@ class PublishedTrainer:
             level_pooling="first_token",
             max_post_length=PADDED_LENGTH,
             lambda_EI=1.0,  # as the commands of its README; its code has 0.5
-        )
+        ).to(self.device)
         self.train_rows, self.validation = (
             build_features(
                 corpus[split], self.tokenizer, [mechanism], max_length=PADDED_LENGTH, unannotated="original"
@@ -110,12 +112,13 @@ class PublishedTrainer:
                 if len(seconds) == most_steps:
                     return seconds
                 began = time.perf_counter()
-                batch = self.collate([self.train_rows[row] for row in order[start : start + self.batch_size]])
-                self.model(**batch).loss.backward()
+                self.model(**self._batch(self.train_rows, order[start : start + self.batch_size])).loss.backward()
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
+                if self.device.type == "cuda":
+                    torch.cuda.synchronize()
                 seconds.append(time.perf_counter() - began)
         return seconds
 
@@ -125,7 +128,11 @@ class PublishedTrainer:
         self.model.eval()
         predicted: list[int] = []
         for start in range(0, len(self.validation), self.batch_size):
-            batch = self.collate(list(self.validation.select(range(start, min(start + 32, len(self.validation))))))
-            predicted += self.model(**batch).empathy_logits[:, 0].argmax(-1).tolist()
+            rows = range(start, min(start + self.batch_size, len(self.validation)))
+            predicted += self.model(**self._batch(self.validation, rows)).empathy_logits[:, 0].argmax(-1).tolist()
         annotated = [levels[0] for levels in self.validation["empathy_labels"]]
         return identification_metrics(predicted, annotated)["macro_f1"]
+
+    def _batch(self, split: datasets.Dataset, rows: Iterable[int]) -> dict[str, torch.Tensor]:
+        batch = self.collate([split[row] for row in rows])
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}

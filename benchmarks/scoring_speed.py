@@ -81,7 +81,7 @@ def measured(args: argparse.Namespace, is_shared: bool, pairs: list[tuple[str, s
     seconds: dict[str, list[float]] = {way: [] for way in (PUBLISHED, *ways)}  # of a pair
     alone: dict[str, list[float]] = {way: [] for way in seconds}
     for engine, _ in ways.values():
-        engine.score(engine.encode(pairs[:64]))
+        score_all(engine, pairs[:64])
     for _ in range(args.runs):  # in turn, so that what else the machine does meets all alike
         singles = [median_of(1, partial(published.score, *pair)) for pair in few]
         alone[PUBLISHED] += singles
@@ -134,7 +134,7 @@ def distinct_tokens(tokenizer: PreTrainedTokenizerBase, pairs: list[tuple[str, s
 
 def score_all(engine: ScoringEngine, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """From text to results."""
-    return engine.score(engine.encode(pairs))
+    return list(engine(pairs))
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
@@ -145,7 +145,7 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 
 def largest_difference(engine: ScoringEngine, pairs: list[tuple[str, str]], expected: list[Any]) -> float:
     """Between the probabilities of levels of both ways."""
-    found = engine.score(engine.encode(pairs), return_all_scores=True)
+    found = engine(pairs, return_all_scores=True)
     return max(
         abs(score - float(levels[level]))
         for said, of_pair in zip(found, expected, strict=True)

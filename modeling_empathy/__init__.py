@@ -21,12 +21,14 @@ _HOMES = {
     "EmpathyPipeline": "pipeline_empathy",
     "LEVELS": "mechanisms",
     "MECHANISMS": "mechanisms",
+    "ScoringEngine": "engine",
 }
 
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
     from .configuration_empathy import EmpathyConfig as EmpathyConfig
+    from .engine import ScoringEngine as ScoringEngine
     from .mechanisms import LEVELS as LEVELS
     from .mechanisms import MECHANISMS as MECHANISMS
     from .modeling_empathy import EmpathyModel as EmpathyModel

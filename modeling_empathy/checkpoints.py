@@ -6,6 +6,7 @@ import errno
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -75,7 +76,7 @@ def load_model(name: str) -> EmpathyModel:
 
 def load_engines(
     model: str | None,
-    by_mechanism: Mapping[str, str],
+    by_mechanism: Mapping[str, str] = MappingProxyType({}),
     tokenizer: str | None = None,
     device: str | None = None,
     *,
@@ -95,8 +96,9 @@ def load_engines(
     Raises:
         InputError: If a checkpoint scores anything but the mechanism that it was named for, or there is no such thing.
     """
-    if dtype not in DTYPES[backend]:
-        raise InputError(f"--dtype {dtype}: with --backend {backend} there is {' and '.join(DTYPES[backend])}.")
+    if dtype not in DTYPES.get(backend, ()):
+        known = "; ".join(f"{name}: {', '.join(dtypes)}" for name, dtypes in DTYPES.items())
+        raise InputError(f"There is no backend {backend!r} with the dtype {dtype!r}; there are {known}.")
     wanted = by_mechanism.items() if model is None else [(None, model)]
     engines = []
     for mechanism, name in wanted:

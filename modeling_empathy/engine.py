@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +20,8 @@ from .pipeline_empathy import describe_pair, join_windows
 # Where larger batches stop to be faster: measured on CPUs, reckoned for others.
 TOKENS_PER_BATCH = {"cpu": 2048}
 TOKENS_PER_BATCH_ELSEWHERE = 32768
+# Pairs that are sorted by length together.
+PAIRS_A_STRETCH = 1024
 
 
 class Backend(Protocol):
@@ -79,6 +82,12 @@ class ScoringEngine:
         config: The model's.
         tokens_per_batch: Tokens of one kind of post that are computed at once, padding included; what suits the device
             when left out.
+
+    Example:
+        ```python
+        >>> engine = ScoringEngine.from_pretrained("my-model", dtype="bf16")
+        >>> results = list(engine([(seeker, response), (seeker, other_response)]))
+        ```
     """
 
     def __init__(
@@ -97,6 +106,42 @@ class ScoringEngine:
     def of_model(cls, model: EmpathyModel, tokenizer: PreTrainedTokenizerBase, **options: Any) -> ScoringEngine:
         """The engine of a model in torch."""
         return cls(TorchBackend(model), tokenizer, model.config, **options)
+
+    @classmethod
+    def from_pretrained(cls, model: str, **options: Any) -> ScoringEngine:
+        """The engine of a checkpoint.
+
+        Args:
+            model: A folder, or a name on the Hub.
+            **options: `device`, `dtype` and `backend` of [`~modeling_empathy.checkpoints.load_engines`].
+        """
+        from .checkpoints import load_engines  # which needs this class itself
+
+        [engine] = load_engines(model, **options)
+        return engine
+
+    def __call__(
+        self,
+        pairs: Iterable[tuple[str, str]],
+        *,
+        max_length: int | None = None,
+        stride: int | None = None,
+        **options: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """Scores pairs of texts, however many, in stretches of [`PAIRS_A_STRETCH`].
+
+        Args:
+            pairs: Seeker posts and responses.
+            max_length: As in [`EmpathyPipeline`].
+            stride: Likewise.
+            **options: As in [`score`].
+
+        Yields:
+            A result of [`EmpathyPipeline`] for each pair, in their order.
+        """
+        remaining = iter(pairs)
+        while stretch := list(islice(remaining, PAIRS_A_STRETCH)):
+            yield from self.score(self.encode(stretch, max_length, stride), **options)
 
     def encode(
         self, pairs: Sequence[tuple[str, str]], max_length: int | None = None, stride: int | None = None

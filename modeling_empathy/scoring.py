@@ -14,15 +14,13 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from .encoded_pairs import EncodedPair
-from .engine import ScoringEngine
+from .engine import PAIRS_A_STRETCH, ScoringEngine
 from .errors import InputError, RowError, raise_error
 from .files import check_apart, whole_file
 from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
 
 
 RATIONALE_FORMATS = ("spans", "mask")
-# Pairs that are read, sorted by length and written together.
-_PAIRS_A_STRETCH = 1024
 
 
 @dataclass
@@ -114,7 +112,7 @@ def _ahead(
     """Stretches of pairs, tokenized for each engine, each made in another thread while the one before is used."""
 
     def make() -> tuple[list[InputPair], list[list[EncodedPair]]]:
-        stretch = list(islice(pairs, _PAIRS_A_STRETCH))
+        stretch = list(islice(pairs, PAIRS_A_STRETCH))
         posts = [(seeker_post, response_post) for _, seeker_post, response_post in stretch]
         return stretch, [engine.encode(posts, stride=stride) for engine in engines]
 

@@ -5,6 +5,7 @@ import torch
 
 from modeling_empathy import MECHANISMS, EmpathyPipeline
 from modeling_empathy.engine import ScoringEngine, TorchBackend
+from modeling_empathy.errors import InputError
 from tests.test_pipeline_empathy import LONG_RESPONSE, PAIRS, TOKENIZERS, assert_same
 from tests.tiny_models import tiny_model
 
@@ -82,3 +83,28 @@ def test_half_precision_stays_close():
     for one, other in zip(engine.score(engine.encode(PAIRS), return_all_scores=True), expected, strict=True):
         for name in MECHANISMS:
             assert one[name]["scores"] == pytest.approx(other[name]["scores"], abs=0.1)
+
+
+def test_pairs_are_read_a_stretch_at_a_time(monkeypatch):
+    monkeypatch.setattr("modeling_empathy.engine.PAIRS_A_STRETCH", 2)
+    pipeline, engine = both()
+    read = []
+    results = engine((read.append(pair) or pair for pair in MANY), return_all_scores=True)
+    assert_same(next(results), pipeline(MANY[0], return_all_scores=True))
+    assert len(read) == 2
+    rest = list(results)
+    assert len(rest) == len(MANY) - 1
+    for pair, result in zip(MANY[1:], rest, strict=True):
+        assert_same(result, pipeline(pair, return_all_scores=True))
+
+
+def test_a_checkpoint_gives_its_engine(tmp_path):
+    pipeline, _ = both()
+    pipeline.save_pretrained(tmp_path)
+    [result] = ScoringEngine.from_pretrained(str(tmp_path))([MANY[0]], stride=3)
+    assert_same(result, pipeline(MANY[0], stride=3))
+    assert ScoringEngine.from_pretrained(str(tmp_path), dtype="bf16").backend.model.dtype == torch.bfloat16
+    with pytest.raises(InputError, match="'torch' with the dtype 'int8'; there are torch: fp32, bf16; onnx"):
+        ScoringEngine.from_pretrained(str(tmp_path), dtype="int8")
+    with pytest.raises(InputError, match="no backend 'tensorrt'"):
+        ScoringEngine.from_pretrained(str(tmp_path), backend="tensorrt")

@@ -1,5 +1,6 @@
 """Checkpoints as graphs for ONNX Runtime: they give what the model gives, and appear whole or not at all."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -40,8 +41,8 @@ def save(family: str, folder: Path) -> Path:
     return folder
 
 
-def run(*argv: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["export-onnx", *map(str, argv)])
+def run(*argv: object, command: str = "export-onnx") -> tuple[int, str]:
+    result = CliRunner().invoke(app, [command, *map(str, argv)])
     assert "Traceback" not in result.output
     return result.exit_code, result.output
 
@@ -108,6 +109,31 @@ def test_eight_bits_come_close(exported):
     words = batch["response_attention_mask"].bool()[:, None].expand_as(given[1])
     differences = torch.cat([(expected[0] - given[0]).flatten(), (expected[1] - given[1])[words]]).abs()
     assert 1e-4 < differences.max() < 0.05, "not what 8 bits make of it"
+
+
+def test_a_file_is_scored_by_the_graphs(exported, tmp_path):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("id,seeker_post,response_post\n1,I feel alone,What happened?\n2,So tired,I am so sorry. Why?\n")
+    written = {}
+    for backend, dtype in (("torch", "fp32"), ("onnx", "fp32"), ("onnx", "int8"), ("torch", "bf16")):
+        output = tmp_path / f"{backend}-{dtype}.jsonl"
+        options = ["--backend", backend, "--dtype", dtype, "--input_path", pairs, "--output_path", output]
+        code, said = run("--model", exported["roberta"], *options, command="score")
+        assert code == 0, said
+        written[backend, dtype] = [json.loads(line) for line in output.read_text().splitlines()]
+    expected = written["torch", "fp32"]
+    for rows in written.values():
+        assert [(row["id"], row.keys()) for row in rows] == [(row["id"], row.keys()) for row in expected]
+    for own, reference in zip(written["onnx", "fp32"], expected, strict=True):
+        for name in ("ER", "IP", "EX"):
+            assert own[f"{name}_label"] == reference[f"{name}_label"]
+            spans = [
+                [{**span, "score": round(span["score"], 3)} for span in of[f"{name}_rationale"]]
+                for of in (own, reference)
+            ]
+            assert spans[0] == spans[1]
+    code, said = run("--model", exported["bert"], *options[:2], "--dtype", "int8", *options[4:], command="score")
+    assert code == 2 and "'torch' with the dtype 'int8'" in " ".join(said.split())
 
 
 def test_graphs_say_nothing_of_this_machine(exported):
