@@ -15,14 +15,14 @@ from modeling_empathy import EmpathyConfig
 from modeling_empathy.packed_layers import PackedLinear, can_be_packed
 
 
-def matrix_rate(dtype: torch.dtype, device: str = "cpu", size: int = 2048) -> float:
-    """Multiplications and additions a second, in GFLOP/s, of a large matrix product, by what is fastest at it here."""
+def matrix_rates(dtype: torch.dtype, device: str = "cpu", size: int = 2048) -> dict[str, float]:
+    """GFLOP/s (multiplications and additions) of a large matrix product, by each way that there is here."""
     linear = torch.nn.Linear(size, size, bias=False, device=device, dtype=dtype)
-    ways: list[torch.nn.Module] = [linear]
+    ways: dict[str, torch.nn.Module] = {"torch": linear}
     if device == "cpu" and can_be_packed(linear.weight):
-        ways.append(PackedLinear(linear))
+        ways["packed"] = PackedLinear(linear)
     inputs = torch.randn(size, size, device=device).to(dtype)
-    return max(2 * size**3 / _shortest(way, inputs, device) / 1e9 for way in ways)
+    return {name: 2 * size**3 / _shortest(way, inputs, device) / 1e9 for name, way in ways.items()}
 
 
 @torch.no_grad()

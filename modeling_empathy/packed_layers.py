@@ -1,8 +1,8 @@
 """Linear layers whose weights are laid out once for the processor, by oneDNN: what scores on x86 without a GPU.
 
-torch multiplies in fp32 with MKL, which on processors of other makers than Intel keeps to half of their vector width,
-and lays out the weights anew in each product in bfloat16. oneDNN, which torch brings along, does neither; torch's own
-compiler calls it by the same operators. `python -m benchmarks.scoring_speed` measures what it brings.
+torch multiplies in fp32 with MKL, which gives less than half of what an AMD processor can, and in bfloat16 it lays out
+the weights anew for each product. oneDNN, which torch brings along and its own compiler calls by the same operators,
+does neither. `python -m benchmarks.scoring_speed` measures both rates.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import nn
 from transformers.activations import GELUActivation
 
 from .modeling_empathy import EmpathyModel
+from .short_attention import use_short_attention
 
 
 # Narrower ones, such as those that give logits, take no time.
@@ -67,6 +68,9 @@ def packed(model: EmpathyModel) -> EmpathyModel:
         for name, child in list(module.named_children()):
             if _is_packable(child):
                 setattr(module, name, PackedLinear(child))
+    if model.dtype == torch.bfloat16:
+        for encoder in (model.seeker_encoder, *model.responder_encoders):
+            use_short_attention(encoder)
     return model
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,8 @@ def score_file(
         pairs = chain(list(islice(pairs, 1)), pairs)  # what is wrong with the file shows before the model is loaded
         temporary = stack.enter_context(whole_file(output_path))
         engines = load_engines()
+        gc.freeze()  # what is loaded stays: looking it through for garbage costs some percent of the time
+        stack.callback(gc.unfreeze)
         mechanisms = [mechanism for engine in engines for mechanism in engine.config.mechanisms]
         if len(set(mechanisms)) < len(mechanisms):
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")

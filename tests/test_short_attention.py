@@ -1,0 +1,53 @@
+"""Attention in matrix products: what transformers' own gives, and its own where it is not for that."""
+
+import pytest
+import torch
+from torch import nn
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from modeling_empathy.packed_layers import can_be_packed, packed
+from modeling_empathy.short_attention import NAME, short_attention
+from tests.tiny_models import tiny_model
+
+
+def states(heads: int = 3) -> torch.Tensor:
+    return torch.randn(2, heads, 5, 8)
+
+
+@pytest.mark.parametrize("scaling", [None, 0.7])
+@pytest.mark.parametrize("lengths", [None, (5, 3)])
+def test_it_gives_what_transformers_gives(lengths, scaling):
+    torch.manual_seed(0)
+    mask = None
+    if lengths is not None:
+        mask = torch.stack([torch.arange(5) < length for length in lengths])[:, None, None].expand(2, 1, 5, 5)
+    module = nn.Module()
+    module.is_causal = False
+    inputs = module, states(), states(), states(), mask
+    expected, _ = sdpa_attention_forward(*inputs, scaling=scaling)
+    found, _ = short_attention(*inputs, scaling=scaling)
+    torch.testing.assert_close(found, expected)
+
+
+def test_what_attends_otherwise_is_left_to_transformers():
+    torch.manual_seed(0)
+    causal = nn.Module()  # what says nothing is
+    inputs = states(), states(), states(), None
+    torch.testing.assert_close(short_attention(causal, *inputs)[0], sdpa_attention_forward(causal, *inputs)[0])
+    grouped = nn.Module()
+    grouped.is_causal, grouped.num_key_value_groups = False, 3
+    inputs = states(), states(1), states(1), None
+    torch.testing.assert_close(short_attention(grouped, *inputs)[0], sdpa_attention_forward(grouped, *inputs)[0])
+
+
+@pytest.mark.skipif(not can_be_packed(torch.ones(1, dtype=torch.bfloat16)), reason="nothing is packed here")
+@pytest.mark.parametrize(("dtype", "attends_by"), [(torch.float32, "sdpa"), (torch.bfloat16, NAME)])
+def test_it_is_used_in_bfloat16_alone_and_the_model_keeps_its_own(dtype, attends_by):
+    model = tiny_model("bert").to(dtype)
+    copy = packed(model)
+    for encoder in (copy.seeker_encoder, *copy.responder_encoders):
+        assert encoder.config._attn_implementation == attends_by
+    assert model.seeker_encoder.config._attn_implementation == "sdpa"
+    eager = tiny_model("bert", seed=1).to(dtype)
+    eager.seeker_encoder.set_attn_implementation("eager")
+    assert packed(eager).seeker_encoder.config._attn_implementation == "eager"
