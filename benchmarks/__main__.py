@@ -39,7 +39,7 @@ def main() -> None:
     }
     if args.model:
         commands["start-up"] = ["start_up", args.model, *runs]
-        commands["memory"] = ["scoring_memory", *data, "--model", args.model, "--pairs", "1000", "10000"]
+        commands["memory"] = ["scoring_memory", *data, "--model", args.model, "--pairs", "1000", "10000", "20000"]
         commands["reduced precision"] = ["agreement", args.model, *data]
     args.output_dir.mkdir(parents=True, exist_ok=True)
     results, text = [], f"# Speed\n\n{', '.join(f'{name} {value}' for name, value in described().items())}\n"

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, set_seed
+from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from benchmarks.machine import described
 from benchmarks.published_way import PublishedTrainer
@@ -114,6 +114,7 @@ def ours(corpus: Any, macro_f1: float, seed: int, options: list[str]) -> dict[st
         model = build_model(model_args, data_args, tokenizer, features["train"])
         trainer = trainer_of(model, tokenizer, features, EmpathyMetrics(model.config), training_args)
         until = _Until(macro_f1)
+        trainer.remove_callback(PrinterCallback)
         trainer.add_callback(until)
         with remembered_seeker_states(model):
             trainer.train()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -20,8 +21,15 @@ app = new_app(
 )
 
 
+# How torch and oneDNN remember what they worked out for a shape of matrices; read when torch is imported.
+_SHAPE_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+
+
 def main() -> None:
     """Runs the command line."""
+    for name in _SHAPE_CACHES:
+        # Batches have ever new shapes: with the 1024 that both remember, memory grows for a long time.
+        os.environ.setdefault(name, "64")
     app()
 
 
@@ -190,7 +198,7 @@ def score(
 
     The input has the columns id (or sp_id and rp_id), seeker_post and response_post. The output has them too, and for
     each mechanism {ER,IP,EX}_label, the level 0, 1 or 2, and {ER,IP,EX}_rationale, the words that show it. It appears
-    whole or not at all, and memory does not grow with it.
+    whole or not at all, and memory levels off however long it is.
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
