@@ -20,7 +20,7 @@ import statistics
 import tempfile
 from functools import partial
 from importlib.util import find_spec
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", default=EMBEDDED, choices=[EMBEDDED, ROBERTA_BASE_SIZE])
     parser.add_argument("--data_dir", help="folder of the corpus; the sample when left out")
-    parser.add_argument("--pairs", type=int, default=1024, help="pairs scored in a run (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=1024, help="most pairs scored in a run (default: %(default)s)")
     parser.add_argument("--baseline_pairs", type=int, default=60, help="of these by the published way")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
@@ -55,7 +55,7 @@ def main() -> None:
     args = parser.parse_args()
     corpus = load_epitome(source="auto" if args.data_dir else "sample", data_dir=args.data_dir)
     every = ((row["seeker_post"], row["response_post"]) for rows in corpus.values() for row in rows)
-    pairs = list(islice(cycle(list(every)), args.pairs))
+    pairs = list(islice(every, args.pairs))
     rates = {name: matrix_rates(dtype, args.device) for name, dtype in DTYPES.items()}
     fastest = {name: max(of.values()) for name, of in rates.items()}
     results = [result for is_shared in (False, True) for result in measured(args, is_shared, pairs, fastest)]
