@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,9 @@ class EmpathyTrainer(Trainer):
         prediction_loss_only: bool,
         ignore_keys: list[str] | None = None,
     ) -> tuple[torch.Tensor | None, Any, Any]:
-        """Puts the token dimension second and turns rationale logits into probabilities."""
-        loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        """In fp32, as the saved model is used; puts tokens second and turns rationale logits into probabilities."""
+        with _without_autocast(self.accelerator.unwrap_model(model)):
+            loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         if logits is not None:
             empathy_logits, rationale_logits = logits
             logits = (empathy_logits, rationale_logits.float().softmax(-1)[..., 1].transpose(1, 2))
@@ -76,6 +78,21 @@ class EmpathyTrainer(Trainer):
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
         # With grouping by length the Trainer would shuffle the evaluation too, and predictions would lose their rows.
         return SequentialSampler(eval_dataset)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _without_autocast(model: nn.Module) -> Iterator[None]:
+    """Within it, a model that accelerate prepared for mixed precision computes in its own."""
+    prepared = model.__dict__.get("forward")
+    original = model.__dict__.get("_original_forward")
+    if prepared is None or original is None:
+        yield
+        return
+    model.forward = original
+    try:
+        yield
+    finally:
+        model.forward = prepared
 
 
 class EmpathyMetrics:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
-from modeling_empathy import MECHANISMS, EmpathyConfig
+from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
 from modeling_empathy.arguments import EmpathyTrainingArguments
 from modeling_empathy.features import EmpathyDataCollator
 from modeling_empathy.trainer import EmpathyMetrics, EmpathyTrainer, tuned_rationale_thresholds
@@ -48,7 +48,7 @@ def trainer_on(folder, rows: datasets.Dataset, **arguments) -> EmpathyTrainer:
 def test_predictions_keep_order_and_layout_across_batches_of_different_lengths(tmp_path):
     lengths = [9, 3, 12, 5, 7]
     rows = rows_of(lengths)
-    trainer = trainer_on(tmp_path, rows)
+    trainer = trainer_on(tmp_path, rows, auto_bf16=False)
     logits, probabilities = trainer.predict(rows).predictions
     assert logits.shape == (5, 3, 3) and probabilities.shape == (5, 12, 3)
     for index, length in enumerate(lengths):
@@ -58,6 +58,24 @@ def test_predictions_keep_order_and_layout_across_batches_of_different_lengths(t
         np.testing.assert_allclose(logits[index], output.empathy_logits[0], atol=1e-4)
         expected = output.rationale_logits[0].softmax(-1)[..., 1].T
         np.testing.assert_allclose(probabilities[index, :length], expected, atol=1e-4)
+
+
+def test_training_in_bfloat16_predicts_in_fp32_as_the_saved_model_does(tmp_path):
+    rows = rows_of([9, 3, 12, 5])
+    trainer = trainer_on(tmp_path, rows, bf16=True, max_steps=1, save_strategy="no", eval_strategy="no")
+    trainer.train()
+    prepared = trainer.model.forward
+    logits, _ = trainer.predict(rows).predictions
+    assert trainer.model.forward is prepared, "training goes on as it was"
+    batches = [EmpathyDataCollator(1)([row]) for row in rows]
+    saved = EmpathyModel(trainer.model.config).eval()
+    saved.load_state_dict(trainer.model.state_dict())
+    trainer.model.eval()
+    with torch.no_grad():
+        in_fp32 = np.concatenate([saved(**batch).empathy_logits for batch in batches])
+        in_bfloat16 = np.concatenate([trainer.model(**batch).empathy_logits for batch in batches])
+    np.testing.assert_allclose(logits, in_fp32, atol=1e-4)
+    assert np.abs(in_bfloat16 - in_fp32).max() > 1e-3
 
 
 def test_heads_learn_at_their_own_rate(tmp_path):
