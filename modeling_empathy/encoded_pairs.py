@@ -136,11 +136,20 @@ def pad_posts(
     """
     batch = {}
     for post in ("seeker", "response"):
-        ids = [torch.tensor(row[f"{post}_input_ids"]) for row in rows]
-        longest = -(-max(at_least, *(len(one) for one in ids)) // multiple_of) * multiple_of
-        batch[f"{post}_input_ids"] = torch.full((len(ids), longest), pad_token_id)
-        batch[f"{post}_attention_mask"] = torch.zeros((len(ids), longest), dtype=torch.long)
-        for index, one in enumerate(ids):
-            batch[f"{post}_input_ids"][index, : len(one)] = one
-            batch[f"{post}_attention_mask"][index, : len(one)] = 1
+        batch[f"{post}_input_ids"], batch[f"{post}_attention_mask"] = pad(
+            [row[f"{post}_input_ids"] for row in rows], pad_token_id, multiple_of, at_least
+        )
     return batch
+
+
+def pad(
+    posts: Sequence[Sequence[int]], pad_token_id: int, multiple_of: int = 1, at_least: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pads posts as [`pad_posts`] does: their ids and attention mask, `(post, token)` each."""
+    longest = -(-max(at_least, *map(len, posts)) // multiple_of) * multiple_of
+    ids = torch.full((len(posts), longest), pad_token_id)
+    mask = torch.zeros((len(posts), longest), dtype=torch.long)
+    for index, post in enumerate(posts):
+        ids[index, : len(post)] = torch.tensor(post)
+        mask[index, : len(post)] = 1
+    return ids, mask

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from .configuration_empathy import EmpathyConfig
-from .encoded_pairs import EncodedPair, encode_pairs
+from .encoded_pairs import EncodedPair, encode_pairs, pad
 from .modeling_empathy import EmpathyModel
 from .packed_layers import packed
 from .pipeline_empathy import describe_pair, join_windows
@@ -173,9 +173,7 @@ class ScoringEngine:
         for batch in _batches(lengths, self.tokens_per_batch, ties=[len(states[place]) for place in of_row]):
             ids, mask = self._padded([rows[number][1]["response_input_ids"] for number in batch])
             own = [states[of_row[number]] for number in batch]
-            seeker_mask = torch.zeros(len(own), max(map(len, own)), dtype=torch.long, device=self.backend.device)
-            for place, number in enumerate(batch):
-                seeker_mask[place, : len(rows[number][1]["seeker_input_ids"])] = 1
+            _, seeker_mask = self._padded([rows[number][1]["seeker_input_ids"] for number in batch])
             levels, rationales = self.backend.probabilities(
                 ids, mask, pad_sequence(own, batch_first=True), seeker_mask
             )
@@ -203,12 +201,7 @@ class ScoringEngine:
         return states
 
     def _padded(self, posts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        longest = max(self.config.padded_length, *map(len, posts))
-        ids = torch.full((len(posts), longest), self.tokenizer.pad_token_id)
-        mask = torch.zeros((len(posts), longest), dtype=torch.long)
-        for place, post in enumerate(posts):
-            ids[place, : len(post)] = torch.tensor(post)
-            mask[place, : len(post)] = 1
+        ids, mask = pad(posts, self.tokenizer.pad_token_id, at_least=self.config.padded_length)
         return ids.to(self.backend.device), mask.to(self.backend.device)
 
 
