@@ -27,7 +27,8 @@ def separate_models(model: EmpathyModel) -> list[EmpathyModel]:
     models = []
     for mechanism in model.config.mechanisms:
         values = model.config.to_dict() | {"mechanisms": [mechanism]}
-        values |= {"rationale_thresholds": None, "level_weights": None}
+        temperature = model.config.level_temperatures[model.config.mechanisms.index(mechanism)]
+        values |= {"rationale_thresholds": None, "level_weights": None, "level_temperatures": [temperature]}
         single = EmpathyModel(EmpathyConfig.from_dict(values))
         single.seeker_encoder.load_state_dict(model.seeker_encoder.state_dict())
         responder = model.responder_encoders[model.config.responder_index(mechanism)]
@@ -57,8 +58,8 @@ class PublishedScorer:
             output = model(
                 posts[0]["input_ids"], posts[0]["attention_mask"], posts[1]["input_ids"], posts[1]["attention_mask"]
             )
-            levels = output.empathy_logits[0, 0].softmax(-1)
-            scores.append((levels, output.rationale_logits[0, 0].softmax(-1)[:, 1]))
+            levels, tokens = model.probabilities(output.empathy_logits, output.rationale_logits)
+            scores.append((levels[0, 0], tokens[0, 0]))
         return scores
 
 

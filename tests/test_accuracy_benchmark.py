@@ -1,0 +1,347 @@
+"""The harness of accuracy: intervals over seeker posts, runs that are not run twice, tables of what is finished."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import datasets
+import numpy as np
+import pytest
+
+from benchmarks import accuracy
+from benchmarks.accuracy import compare, is_finished, markdown, parse_command_line, run_missing, runs_of
+from benchmarks.paired_bootstrap import estimates, mean_of, resampled_weights, scores_of, values_of
+from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
+from modeling_empathy.arguments import parse_arguments
+from modeling_empathy.encoders import EMBEDDED, load_tokenizer
+from modeling_empathy.errors import InputError
+from modeling_empathy.metrics import identification_metrics, rationale_metrics
+from tests.tiny_models import tiny_encoder_config
+
+
+def random_predictions(pairs: int, seed: int, right: float = 0.5) -> list[dict]:
+    """Predictions of which a share is right; annotations are the same for every seed."""
+    annotations, predictions = np.random.default_rng(0), np.random.default_rng(seed)
+    rows = []
+    for _ in range(pairs):
+        level = int(annotations.choice([0, 1, 2, -100], p=[0.5, 0.2, 0.25, 0.05]))
+        labels = annotations.integers(0, 2, 12) if level > 0 else np.zeros(12, dtype=int)
+        labels[[0, -1]] = -100
+        if annotations.random() < 0.1:
+            labels[:] = -100
+        is_right = predictions.random() < right
+        marks = (labels == 1).astype(int) if is_right else predictions.integers(0, 2, 12) * predictions.integers(0, 2)
+        guess = level if is_right and level >= 0 else int(predictions.integers(0, 3))
+        rows.append(
+            {
+                "annotated_level": level,
+                "level": guess,
+                "token_mask": marks.tolist(),
+                "token_scores": marks.astype(float).tolist(),
+                "token_labels": labels.tolist(),
+            }
+        )
+    return rows
+
+
+def by_metrics_py(rows: list[dict]) -> dict[str, float]:
+    levels = [row["level"] for row in rows], [row["annotated_level"] for row in rows]
+    labels = [row["token_labels"] for row in rows]
+    shown = [[mark * (row["level"] > 0) for mark in row["token_mask"]] for row in rows]
+    as_shown = rationale_metrics(shown, labels)
+    return (
+        identification_metrics(*levels)
+        | rationale_metrics([row["token_mask"] for row in rows], labels)
+        | {name.replace("all_", "shown_"): value for name, value in as_shown.items() if name.startswith("all_")}
+    )
+
+
+def test_every_resample_has_the_metrics_of_the_pairs_that_were_drawn():
+    rows = random_predictions(60, seed=1)
+    posts = [f"post {index // 2}" for index in range(60)]
+    [weights] = resampled_weights({"": posts}, resamples=20).values()
+    values = values_of({"explorations": scores_of(rows)}, weights)
+    assert len(values) == 2 * 10
+    for index, weight in enumerate(weights):
+        drawn = [row for row, times in zip(rows, weight, strict=True) for _ in range(int(times))]
+        assert (len(drawn) == 60) and (weight[::2] == weight[1::2]).all()
+        expected = by_metrics_py(drawn)
+        for name, value in values.items():
+            assert value[index] == pytest.approx(expected[name.partition("_")[2]]), (index, name)
+    assert len({round(value, 9) for value in values["explorations_macro_f1"]}) > 15
+
+
+def test_levels_that_do_not_occur_and_rationales_that_are_nowhere_count_as_in_metrics_py():
+    empty = {"token_mask": [0, 0], "token_labels": [0, 0]}
+    for levels in ([(1, 1), (1, 1)], [(0, 0), (2, 0)], [(0, 2), (2, 0)]):
+        rows = [{"level": one, "annotated_level": other, **empty} for one, other in levels]
+        values = values_of({"explorations": scores_of(rows)}, np.ones((1, 2)))
+        expected = by_metrics_py(rows)
+        assert {name: value[0] for name, value in values.items() if "mean" not in name} == pytest.approx(
+            {name: expected[name.partition("_")[2]] for name in values if "mean" not in name}
+        )
+
+
+def test_recipes_that_predict_the_same_differ_by_nothing():
+    posts = [f"post {index // 3}" for index in range(90)]
+    weights = resampled_weights({"": posts}, resamples=200)[""]
+    one, other = (values_of({"explorations": scores_of(random_predictions(90, seed=1))}, weights) for _ in range(2))
+    assert estimates(one)["explorations_accuracy"].high - estimates(one)["explorations_accuracy"].low > 0.1
+    assert set(estimates(one, other).values()) == {(0.0, 0.0, 0.0)}
+
+
+def test_a_recipe_that_is_better_on_every_pair_is_better_for_sure():
+    weights = resampled_weights({"": [str(index // 2) for index in range(100)]}, resamples=300)[""]
+    worse, better = random_predictions(100, seed=1, right=0.4), random_predictions(100, seed=2, right=1.0)
+    compared = estimates(*(values_of({"explorations": scores_of(rows)}, weights) for rows in (better, worse)))
+    for name in ("accuracy", "macro_f1", "quadratic_weighted_kappa", "annotated_token_f1_macro", "shown_iou_f1_macro"):
+        assert 0 < compared[f"explorations_{name}"].low < compared[f"explorations_{name}"].value, name
+        assert compared[f"explorations_{name}"].high < 1
+
+
+def test_pairs_of_one_seeker_post_are_drawn_together():
+    rows = random_predictions(40, seed=1)
+
+    def width(posts: list[str]) -> float:
+        weights = resampled_weights({"": posts}, resamples=300)[""]
+        _, low, high = estimates(values_of({"explorations": scores_of(rows)}, weights))["explorations_accuracy"]
+        return high - low
+
+    assert width(["the only one"] * 40) == 0
+    assert width([str(index) for index in range(40)]) > 0
+
+
+def test_a_post_of_several_splits_is_drawn_equally_often_in_each():
+    weights = resampled_weights({"": ["a", "b", "b"], "1": ["b", "c"]}, resamples=50)
+    assert weights[""].shape == (51, 3) and weights["1"].shape == (51, 2)
+    assert (weights[""][:, 1] == weights["1"][:, 0]).all() and len(set(weights["1"][:, 0])) > 1
+    assert (weights[""][:, 0] + weights[""][:, 1] + weights["1"][:, 1] == 3).all()
+
+
+def test_without_resamples_the_interval_is_the_value():
+    weights = resampled_weights({"": ["a", "b"]}, resamples=0)[""]
+    found = estimates(values_of({"explorations": scores_of(random_predictions(2, seed=1))}, weights))
+    assert all(low == value == high for value, low, high in found.values())
+
+
+def test_the_mean_is_taken_resample_by_resample():
+    mean = mean_of([{"x": np.array([0.0, 1.0])}, {"x": np.array([1.0, 0.0])}])
+    assert mean["x"].tolist() == [0.5, 0.5]
+
+
+# Runs
+
+
+def command_line(folder: Path, *more: str) -> list[str]:
+    return ["--recipes", "original", "embedded", "--output_dir", str(folder), "--bootstrap", "50", *more]
+
+
+def asked(folder: Path, *more: str) -> list[accuracy.Run]:
+    return runs_of(*parse_command_line(command_line(folder, *more)))
+
+
+def finish(run: accuracy.Run, right: float = 0.5, pairs: int = 30) -> None:
+    """Writes what a training run leaves behind, separate models as theirs do."""
+    model_args, data_args, training_args = parse_arguments(run.options)
+    rows = {
+        name: random_predictions(pairs, seed=run.seed + 100 * index, right=right)
+        for index, name in enumerate(MECHANISMS)
+    }
+    test = {f"{name}_{metric}": value for name, of in rows.items() for metric, value in by_metrics_py(of).items()}
+    arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
+    folders = [[name] for name in MECHANISMS] if model_args.separate_models else [list(MECHANISMS)]
+    for mechanisms in folders:
+        folder = run.folder / mechanisms[0] if model_args.separate_models else run.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        datasets.Dataset.from_list(
+            [
+                {"sp_id": f"{run.salt} {index // 2}", "rp_id": str(index), **{name: rows[name][index] for name in own}}
+                for index in range(pairs)
+                for own in [mechanisms]
+            ]
+        ).to_parquet(folder / accuracy.PREDICTIONS)
+    content = {"metrics": {"test": test}, "arguments": arguments}
+    (run.folder / "metrics.json").write_text(json.dumps(content, default=str))
+
+
+def test_runs_have_their_folders_and_options(tmp_path):
+    more = ["--salts", "", "1", "--seeds", "12", "13", "--data_dir", "csvs"]
+    runs = asked(tmp_path, *more, "--options", "original:--max_length=128", "--", "--encoder", "embedded")
+    assert len({run.folder for run in runs}) == len(runs) == 8
+    run = next(run for run in runs if (run.recipe, run.salt, run.seed) == ("original", "1", 13))
+    assert run.folder == tmp_path / "original" / "salt-1" / "seed-13"
+    model_args, data_args, training_args = parse_arguments(run.options)
+    assert model_args.encoder == "embedded" and model_args.separate_models
+    assert (data_args.salt, data_args.data_dir, data_args.max_length) == ("1", "csvs", 128)
+    assert (training_args.seed, training_args.output_dir) == (13, str(run.folder))
+    assert all("--max_length=128" not in run.options for run in runs if run.recipe == "embedded")
+
+
+@pytest.mark.parametrize(
+    "more", [["--baseline", "x"], ["--options", "x:--seed=1"], ["--salts", "a/b"], ["--recipes", "a", "b/a.yaml"]]
+)
+def test_what_can_not_be_meant_is_refused(tmp_path, more):
+    with pytest.raises(SystemExit):
+        parse_command_line(command_line(tmp_path, *more))
+
+
+@pytest.fixture
+def commands(monkeypatch) -> list[list[str]]:
+    """The training runs that were started; each ends at once, those of seed 13 in an error."""
+    started: list[list[str]] = []
+
+    def run(command, stdout, stderr):
+        started.append(command)
+        values = {part.partition("=")[0]: part.partition("=")[2] for part in command}
+        options = tuple(part for part in command[2:] if "resume" not in part)
+        folder = Path(values["--output_dir"])
+        if values["--seed"] == "13":
+            print("ValueError: something is wrong", file=stdout, flush=True)
+            return SimpleNamespace(returncode=1)
+        finish(accuracy.Run(folder.parts[-3], values["--salt"], int(values["--seed"]), folder, options))
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(accuracy, "subprocess", SimpleNamespace(run=run, STDOUT=subprocess.STDOUT))
+    return started
+
+
+def test_only_what_is_missing_is_run_and_what_was_cut_off_goes_on(tmp_path, commands):
+    runs = asked(tmp_path, "--salts", "", "1", "--seeds", "12")
+    finish(runs[0])
+    (tmp_path / "embedded" / "salt-" / "seed-12" / "checkpoint-5").mkdir(parents=True)
+    assert run_missing(runs) == []
+    assert [command[2:-1] for command in commands[:1]] == [list(runs[1].options)]
+    assert commands[0][-1] == "--resume_from_checkpoint=last"
+    assert [command[2:] for command in commands[1:]] == [list(run.options) for run in runs[2:]]
+    assert run_missing(runs) == [] and len(commands) == 3
+    log = tmp_path / "original" / "salt-1" / "seed-12.log"
+    assert "train_hf.py" in log.read_text()
+
+
+def test_a_run_without_its_predictions_is_not_finished(tmp_path):
+    for run in asked(tmp_path, "--seeds", "12"):
+        finish(run)
+        assert is_finished(run.folder)
+        next(iter(run.folder.rglob(accuracy.PREDICTIONS))).unlink()
+        assert not is_finished(run.folder)
+
+
+def test_a_failed_run_stops_no_other_and_shows_in_the_exit_code(tmp_path, commands, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", *command_line(tmp_path, "--seeds", "13", "12")])
+    with pytest.raises(SystemExit) as error:
+        accuracy.main()
+    assert len(commands) == 4 and "2 of 4 runs failed: original, salt '', seed 13; embedded" in str(error.value)
+    assert "ValueError: something is wrong" in capsys.readouterr().err
+    content = json.loads((tmp_path / "accuracy.json").read_text())
+    assert [(run["recipe"], run["seed"]) for run in content["runs"]] == [("original", 12), ("embedded", 12)]
+    text = (tmp_path / "accuracy.md").read_text()
+    assert "embedded, salt '', seed 13: not finished" in text
+    assert content["command"] in text and "--seeds 13 12" in content["command"]
+
+
+def test_a_finished_run_of_other_arguments_is_not_taken_for_this_one(tmp_path, commands):
+    for run in asked(tmp_path, "--seeds", "12"):
+        finish(run)
+    with pytest.raises(InputError, match=r"num_train_epochs was 6\.0 and is 2\.0 now.*name another --output_dir"):
+        run_missing(asked(tmp_path, "--seeds", "12", "--options", "embedded:--num_train_epochs=2"))
+    assert commands == []
+
+
+# Reports
+
+
+def test_recipes_are_compared_over_the_salts_that_both_have(tmp_path):
+    runs = asked(tmp_path, "--salts", "", "1", "--seeds", "12", "13")
+    for run in runs:
+        if run.recipe == "original" and run.salt == "":
+            finish(run, right=0.3)
+        elif run.recipe == "embedded" and (run.salt, run.seed) != ("1", 13):
+            finish(run, right=0.9)
+    content = compare(runs, "original", 100, None)
+    assert len(content["runs"]) == 5
+    assert content["differences"]["embedded"]["salts"] == [""]
+    difference = content["differences"]["embedded"]["estimates"]["mean_macro_f1"]
+    of_salt = {
+        recipe: [run["metrics"]["mean_macro_f1"] for run in content["runs"] if (run["recipe"], run["salt"]) == key]
+        for recipe, key in {"original": ("original", ""), "embedded": ("embedded", "")}.items()
+    }
+    assert len(of_salt["original"]) == len(of_salt["embedded"]) == 2
+    assert difference["value"] == pytest.approx(np.mean(of_salt["embedded"]) - np.mean(of_salt["original"]))
+    assert 0 < difference["low"] < difference["value"] < difference["high"]
+    text = markdown(content | {"command": "python"})
+    assert "| embedded | 3 | `''`, `'1'` | 12, 13 |" in text
+    assert f"{difference['value']:+.3f}".replace("0.", ".") in text and "embedded - original (salts '')" in text
+    assert text.count("| mean | original |") == 2  # levels and rationales
+    # These recipes cut responses elsewhere, and the fake runs have no model.
+    assert "original: roberta-base, 64 tokens; embedded: embedded, 128 tokens" in text
+    assert text.count("no model in") == 5 and "The original's definitions" not in text
+
+
+def test_salts_weigh_alike_however_many_seeds_they_have(tmp_path):
+    runs = asked(tmp_path, "--salts", "", "1", "--seeds", "12", "13")
+    for run in runs[1:4:2] + runs[5:6]:
+        assert run.recipe == "embedded"
+        finish(run)
+    content = compare(runs, "embedded", 10, None)
+    values = {(run["salt"], run["seed"]): run["metrics"]["explorations_accuracy"] for run in content["runs"]}
+    assert len(values) == 3
+    expected = ((values["", 12] + values["", 13]) / 2 + values["1", 12]) / 2
+    assert content["estimates"]["embedded"]["explorations_accuracy"]["value"] == pytest.approx(expected)
+    assert content["differences"] == {}
+
+
+def test_values_that_metrics_json_does_not_have_are_remarked(tmp_path):
+    [run] = asked(tmp_path, "--recipes", "embedded", "--seeds", "12")
+    finish(run)
+    assert not any("metrics.json" in remark for remark in compare([run], "embedded", 5, None)["remarks"])
+    content = json.loads((run.folder / "metrics.json").read_text())
+    content["metrics"]["test"]["explorations_accuracy"] += 0.01
+    (run.folder / "metrics.json").write_text(json.dumps(content))
+    remarks = compare([run], "embedded", 5, None)["remarks"]
+    assert any(remark.endswith("metrics.json has: explorations_accuracy.") for remark in remarks)
+
+
+def test_runs_on_other_pairs_are_not_compared(tmp_path):
+    runs = asked(tmp_path, "--seeds", "12")
+    finish(runs[0])
+    finish(runs[1], pairs=20)
+    with pytest.raises(InputError, match="its test pairs are not those of the other runs of salt ''"):
+        compare(runs, "original", 5, None)
+    with pytest.raises(InputError, match="No run is finished"):
+        compare(asked(tmp_path / "empty"), "original", 5, None)
+
+
+def test_predictions_of_an_older_version_are_refused(tmp_path):
+    [run] = asked(tmp_path, "--recipes", "embedded", "--seeds", "12")
+    finish(run)
+    path = run.folder / accuracy.PREDICTIONS
+    rows = datasets.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "cache")).to_list()
+    for row in rows:
+        for mechanism in MECHANISMS:
+            del row[mechanism]["token_mask"]
+    datasets.Dataset.from_list(rows).to_parquet(path)
+    with pytest.raises(InputError, match="has no token_mask"):
+        compare([run], "embedded", 5, None)
+
+
+def test_a_saved_model_is_measured_by_the_original_definitions_once(tmp_path, monkeypatch):
+    runs = asked(tmp_path, "--recipes", "embedded", "--seeds", "12", "--", "--source", "sample")
+    finish(runs[0])
+    tokenizer = load_tokenizer(EMBEDDED)
+    encoder = tiny_encoder_config("bert")
+    encoder.vocab_size = len(tokenizer)
+    model = EmpathyModel(EmpathyConfig(encoder_config=encoder, max_post_length=64))
+    model.save_pretrained(runs[0].folder)
+    tokenizer.save_pretrained(runs[0].folder)
+    content = compare(runs, "embedded", 5, None)
+    found = content["original"]["embedded"]
+    assert {f"{name}_token_f1" for name in MECHANISMS} < set(found)
+    assert json.loads((runs[0].folder / "original_definition.json").read_text()) == found
+    text = markdown(content | {"command": "python"})
+    [row] = [line for line in text.partition("The original's definitions")[2].splitlines() if "explorations" in line]
+    assert row.split(" | ")[2] == f"{found['explorations_accuracy']:.3f}".replace("0.", ".", 1)
+    monkeypatch.setattr(accuracy, "evaluate_checkpoint", None)
+    assert compare(runs, "embedded", 5, None)["original"]["embedded"] == found
