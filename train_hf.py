@@ -20,6 +20,7 @@ import datasets
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.annotated_files import read_annotated
 from modeling_empathy.arguments import DataArguments, ModelArguments, parse_arguments
+from modeling_empathy.corpus import is_of_development
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
 from modeling_empathy.training import train_and_report
@@ -41,7 +42,7 @@ def read_corpus(
 ) -> datasets.DatasetDict:
     """The splits that are trained and evaluated on: of the corpus, or of the files that the arguments name."""
     if data_args.train_path is None:
-        return load_epitome(
+        corpus = load_epitome(
             "all" if len(model_args.mechanisms) > 1 else model_args.mechanisms[0],
             source=data_args.source,
             data_dir=data_args.data_dir,
@@ -49,6 +50,16 @@ def read_corpus(
             strict=data_args.strict,
             cache_dir=data_args.data_cache_dir,
         )
+        if data_args.development:
+            train = corpus["train"]
+            held_out = [is_of_development(sp_id, data_args.salt) for sp_id in train["sp_id"]]
+            corpus["train"], corpus["test"] = (
+                train.select([row for row, held in enumerate(held_out) if held == is_test])
+                for is_test in (False, True)
+            )
+        if data_args.train_on_everything:
+            return datasets.DatasetDict(train=datasets.concatenate_datasets(list(corpus.values())))
+        return corpus
     paths = {
         "train": data_args.train_path,
         "validation": data_args.dev_path if do_eval else None,

@@ -14,7 +14,7 @@ from typing import cast
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
-from .configuration_empathy import LEVEL_POOLINGS
+from .configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
 from .mechanisms import MECHANISMS
 from .original_arguments import add_original_arguments, implied_options
 from .precision import computes_in_bfloat16
@@ -47,6 +47,9 @@ class ModelArguments:
     freeze_seeker_encoder: bool = field(
         default=True, metadata={"help": "Keep the seeker encoder as pretrained, as published."}
     )
+    freeze_embeddings: bool = field(
+        default=False, metadata={"help": "Keep the embeddings of words in the response encoders as pretrained."}
+    )
     seeker_dropout: bool = field(
         default=False, metadata={"help": "Dropout in the frozen seeker encoder too, as the original code has it."}
     )
@@ -64,12 +67,22 @@ class ModelArguments:
             "choices": list(LEVEL_POOLINGS),
         },
     )
+    rationale_unit: str = field(
+        default="clause",
+        metadata={
+            "help": "What belongs to a rationale or not: each token (as published), or each clause as a whole.",
+            "choices": list(RATIONALE_UNITS),
+        },
+    )
     level_weighting: str = field(
         default="root_inverse",
         metadata={
             "help": "Weight of a level in the loss: equal, or the root of its inverse frequency in training.",
             "choices": ["none", "root_inverse"],
         },
+    )
+    level_smoothing: float = field(
+        default=0.1, metadata={"help": "Share of a level's label that the loss spreads over all levels."}
     )
     lambda_EI: float = field(default=0.5, metadata={"help": "Weight of the identification loss."})
     lambda_RE: float = field(default=0.5, metadata={"help": "Weight of the rationale loss."})
@@ -105,11 +118,33 @@ class DataArguments:
     test_path: str | None = field(default=None, metadata={"help": "With --train_path: the test file."})
     max_length: int = field(default=128, metadata={"help": "Tokens of a post; the rest is cut. The original has 64."})
     unannotated: str = field(
-        default="none",
+        default="ignore",
         metadata={
-            "help": "In training, is a response at level 0 no rationale, or all of it (the original's heuristic)? "
+            "help": "In training, what does a response at level 0 say of rationales? 'ignore': nothing, so that they "
+            "are learned where there are some; 'none': none of it is one; 'all': all (the original's heuristic); "
             "'original': all, labelled exactly as the original code does.",
             "choices": list(UNANNOTATED),
+        },
+    )
+    train_on_everything: bool = field(
+        default=False,
+        metadata={
+            "help": "Train on the validation and test splits too, for a model to give away. How good it is says a run "
+            "of the same arguments that held them out: name its folder with --decisions_of."
+        },
+    )
+    decisions_of: str | None = field(
+        default=None,
+        metadata={
+            "help": "Take level temperatures and rationale thresholds from the model in this folder, where there is "
+            "no validation split to choose them on."
+        },
+    )
+    development: bool = field(
+        default=False,
+        metadata={
+            "help": "Leave the test split alone and hold out a fifth of the train split in its place, to choose "
+            "between recipes."
         },
     )
     salt: str = field(default="", metadata={"help": "Prefix of sp_id in the split rule, for other splits."})
@@ -138,6 +173,16 @@ class EmpathyTrainingArguments(TrainingArguments):
     load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best checkpoint."})
     tune_rationale_thresholds: bool = field(
         default=True, metadata={"help": "Choose rationale thresholds on the validation split; 0.5 otherwise."}
+    )
+    fit_level_temperatures: bool = field(
+        default=True, metadata={"help": "Calibrate levels on the validation split: a temperature a mechanism."}
+    )
+    measured_rationales: int = field(
+        default=30,
+        metadata={
+            "help": "Test responses of each mechanism on which it is measured how faithful rationales are; with 0, "
+            "neither that nor what levels owe to the seeker post."
+        },
     )
     save_model: bool = field(
         default=True, metadata={"help": "Save the trained model; with --train_path only if this is given."}

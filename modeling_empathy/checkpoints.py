@@ -22,7 +22,9 @@ from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
 from .mechanisms import ABBREVIATIONS
+from .model_card import packed_files
 from .modeling_empathy import EmpathyModel
+from .packed_checkpoint import DELTAS, PRETRAINED, load_packed, pack
 from .pipeline_empathy import own_tokenizer
 
 
@@ -37,8 +39,9 @@ def load_checkpoint(
     """Loads a checkpoint for scoring.
 
     Args:
-        name: A folder, a repository on the Hub, a `.pth` of the original (of roberta-base's shape; `empathy convert`
-            takes others), or the `.pth` that a folder was asked for under (`output/x.pth` for `output/x`).
+        name: A folder (of a whole or a packed checkpoint), a repository on the Hub, a `.pth` of the original (of
+            roberta-base's shape; `empathy convert` takes others), or the `.pth` that a folder was asked for under
+            (`output/x.pth` for `output/x`).
         mechanism: What a `.pth` was trained for, which the file does not say; not used for the others.
         tokenizer: Name or folder of the tokenizer; the checkpoint's own when left out, or roberta-base's for a `.pth`.
 
@@ -52,6 +55,9 @@ def load_checkpoint(
                 "--EX_model_path, or convert it first with `empathy convert`."
             )
         return model_from_pth(Path(name), mechanism), load_tokenizer(tokenizer or ORIGINAL_ENCODER, as_original=True)
+    if Path(name, DELTAS).is_file():
+        model, own = load_packed(Path(name))
+        return model, own if tokenizer is None else load_tokenizer(tokenizer)
     model = load_model(name)
     if tokenizer is not None:
         return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
@@ -87,7 +93,8 @@ def load_engines(
 
     Args:
         model: The checkpoint, as in [`load_checkpoint`].
-        by_mechanism: Without it, mechanism to the checkpoint that scores it, and nothing else.
+        by_mechanism: Without it, mechanism to the checkpoint that scores it, and nothing else. Without either, the
+            model that is part of the package.
         tokenizer: As in [`load_checkpoint`].
         device: As in [`resolve_device`].
         dtype: `"fp32"` or `"bf16"`; with ONNX `"fp32"` or `"int8"`.
@@ -99,7 +106,7 @@ def load_engines(
     if dtype not in DTYPES.get(backend, ()):
         known = "; ".join(f"{name}: {', '.join(dtypes)}" for name, dtypes in DTYPES.items())
         raise InputError(f"There is no backend {backend!r} with the dtype {dtype!r}; there are {known}.")
-    wanted = by_mechanism.items() if model is None else [(None, model)]
+    wanted = [(None, model or str(PRETRAINED))] if model or not by_mechanism else by_mechanism.items()
     engines = []
     for mechanism, name in wanted:
         if backend == "onnx":
@@ -135,6 +142,28 @@ def resolve_device(device: str | None) -> torch.device:
         return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
         raise InputError(f"--device {device}: {first_line(error)}") from None
+
+
+def pack_checkpoint(model: str, output_path: Path) -> str:
+    """Writes a checkpoint as a packed one, with its card and the record of its run.
+
+    Args:
+        model: As in [`load_checkpoint`].
+        output_path: A folder that isn't there yet.
+
+    Returns:
+        What was written, in a few lines.
+
+    Raises:
+        InputError: If the checkpoint can't be packed; then nothing is written.
+    """
+    loaded, _ = load_checkpoint(model)
+    source = checkpoint_folder(model)
+    with whole_folder(output_path) as folder:
+        sizes = pack(loaded, folder)
+        for name, content in packed_files(source).items():
+            (folder / name).write_text(content, encoding="utf-8")
+    return "\n".join([*(f"{name}: {size / 1e6:.1f} MB" for name, size in sizes.items()), f"Written to {output_path}"])
 
 
 def convert_files(paths: Mapping[str, Path], output_path: Path, tokenizer: str | None = None, **options: Any) -> str:

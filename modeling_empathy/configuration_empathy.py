@@ -12,6 +12,7 @@ from .mechanisms import LEVELS, MECHANISMS
 
 
 LEVEL_POOLINGS = ("first_token", "rationale")
+RATIONALE_UNITS = ("token", "clause")
 
 # In a nested configuration: classes from elsewhere, and attention and expert kernels, which may name a repository.
 _BRINGS_CODE = (
@@ -45,7 +46,13 @@ class EmpathyConfig(PreTrainedConfig):
         lambda_EI: Weight of the identification loss (Sharma et al. 2020, section 4.2).
         lambda_RE: Weight of the rationale loss.
         level_weights: Weight of each level in the identification loss, `(mechanism, level)`; all 1 when left out.
-        rationale_thresholds: For each mechanism, the probability from which a token belongs to the rationale.
+        level_smoothing: Share of a level's label that the identification loss spreads over all levels, from 0 to below
+            1 (label smoothing): annotators disagree, and the same pair occurs with different levels.
+        level_temperatures: For each mechanism, what its level logits are divided by before they become probabilities
+            (Guo et al., ICML 2017), fitted on held-out pairs; 1 when left out. The logits themselves are untouched.
+        rationale_unit: What belongs to a rationale or not: each `"token"` (as published), or each `"clause"` as a
+            whole, by the mean probability of its tokens; then every response has at least one.
+        rationale_thresholds: For each mechanism, the probability from which a unit belongs to the rationale.
         head_dropout: Dropout of what the cross-attention adds and before the rationale head.
         level_dropout: Dropout of the attention weights and in the level head; `head_dropout` when left out.
         max_post_length: Tokens of a post, special tokens included, that training saw; longer posts are truncated.
@@ -72,6 +79,9 @@ class EmpathyConfig(PreTrainedConfig):
         lambda_EI: float = 0.5,
         lambda_RE: float = 0.5,
         level_weights: Sequence[Sequence[float]] | None = None,
+        level_smoothing: float = 0.0,
+        level_temperatures: Sequence[float] | None = None,
+        rationale_unit: str = "token",
         rationale_thresholds: Sequence[float] | None = None,
         head_dropout: float = 0.1,
         level_dropout: float | None = None,
@@ -90,6 +100,11 @@ class EmpathyConfig(PreTrainedConfig):
         self.lambda_EI = lambda_EI
         self.lambda_RE = lambda_RE
         self.level_weights = None if level_weights is None else [list(weights) for weights in level_weights]
+        self.level_smoothing = level_smoothing
+        self.level_temperatures = (
+            [1.0] * len(self.mechanisms) if level_temperatures is None else list(level_temperatures)
+        )
+        self.rationale_unit = rationale_unit
         self.rationale_thresholds = (
             [0.5] * len(self.mechanisms) if rationale_thresholds is None else list(rationale_thresholds)
         )
@@ -111,17 +126,21 @@ class EmpathyConfig(PreTrainedConfig):
             raise ValueError(
                 f"mechanisms={self.mechanisms!r}: name one to three different ones of {', '.join(MECHANISMS)}."
             )
-        if self.level_pooling not in LEVEL_POOLINGS:
-            raise ValueError(f"level_pooling={self.level_pooling!r}: use one of {', '.join(LEVEL_POOLINGS)}.")
+        for name, choices in (("level_pooling", LEVEL_POOLINGS), ("rationale_unit", RATIONALE_UNITS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}={getattr(self, name)!r}: use one of {', '.join(choices)}.")
         expected = (len(self.mechanisms), len(LEVELS))
         if self.level_weights is not None and (
             len(self.level_weights) != expected[0] or any(len(row) != expected[1] for row in self.level_weights)
         ):
             raise ValueError(f"level_weights={self.level_weights!r}: expected shape {expected}, (mechanism, level).")
-        if len(self.rationale_thresholds) != len(self.mechanisms):
-            raise ValueError(
-                f"rationale_thresholds={self.rationale_thresholds!r}: expected one for each of {self.mechanisms!r}."
-            )
+        for name in ("level_temperatures", "rationale_thresholds"):
+            if len(getattr(self, name)) != len(self.mechanisms):
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one for each of {self.mechanisms!r}.")
+        if not 0 <= self.level_smoothing < 1:
+            raise ValueError(f"level_smoothing={self.level_smoothing!r}: a share from 0 to below 1.")
+        if not all(0 < temperature < float("inf") for temperature in self.level_temperatures):
+            raise ValueError(f"level_temperatures={self.level_temperatures!r}: logits are divided by them; above 0.")
 
     @property
     def padded_length(self) -> int:

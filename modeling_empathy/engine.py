@@ -69,8 +69,8 @@ class TorchBackend:
             states = [of_encoder[places] for of_encoder in states]
         else:
             states = self.model.response_states(response_input_ids, response_attention_mask)
-        levels, rationales = self.model.logits(states, response_attention_mask, seeker_states, seeker_attention_mask)
-        return levels.float().softmax(-1), rationales.float().softmax(-1)[..., 1]
+        logits = self.model.logits(states, response_attention_mask, seeker_states, seeker_attention_mask)
+        return self.model.probabilities(*logits)
 
 
 class ScoringEngine:
@@ -108,11 +108,11 @@ class ScoringEngine:
         return cls(TorchBackend(model), tokenizer, model.config, **options)
 
     @classmethod
-    def from_pretrained(cls, model: str, **options: Any) -> ScoringEngine:
+    def from_pretrained(cls, model: str | None = None, **options: Any) -> ScoringEngine:
         """The engine of a checkpoint.
 
         Args:
-            model: A folder, or a name on the Hub.
+            model: A folder, or a name on the Hub; the model that is part of the package when left out.
             **options: `device`, `dtype` and `backend` of [`~modeling_empathy.checkpoints.load_engines`].
         """
         from .checkpoints import load_engines  # which needs this class itself

@@ -10,12 +10,13 @@ import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from .configuration_empathy import EmpathyConfig
+from .decisions import decided, metrics_by_mechanism
 from .features import EmpathyDataCollator, build_features
 from .modeling_empathy import EmpathyModel
 from .original_metrics import original_metrics
 from .rationale_spans import IGNORE_INDEX
 from .report import metrics_table
-from .trainer import metrics_by_mechanism
 
 
 DEFINITIONS = ("corrected", "original")
@@ -58,25 +59,24 @@ def evaluate_checkpoint(
     padded_length = max_length if "original" in definitions else config.padded_length
     collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length)
     features = build_features(rows, tokenizer, mechanisms, max_length=max_length)
-    logits, scores, labels = _predict(model, features, collator, mechanisms, batch_size, show_progress)
-    thresholds = {name: config.rationale_thresholds[config.mechanisms.index(name)] for name in mechanisms}
+    logits, scores, labels = predict(model, features, collator, mechanisms, batch_size, show_progress)
     results = {}
     if "corrected" in definitions:
         annotated = (np.array(features["empathy_labels"]), labels)
-        results["corrected"] = metrics_by_mechanism(thresholds, (logits, scores), annotated)
+        results["corrected"] = metrics_by_mechanism(config, features, (logits, scores), annotated, mechanisms)
     if "original" in definitions:
         labelled = build_features(rows, tokenizer, mechanisms, max_length=max_length, unannotated="original")
-        results["original"] = _original(labelled, logits, scores, thresholds, batch_size)
+        results["original"] = _original(config, mechanisms, labelled, logits, scores, batch_size)
     return results
 
 
-def _predict(
+def predict(
     model: EmpathyModel,
     features: datasets.Dataset,
     collator: EmpathyDataCollator,
     mechanisms: Sequence[str],
-    batch_size: int,
-    show_progress: bool,
+    batch_size: int = 32,
+    show_progress: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Level logits `(pair, mechanism, level)`; rationale probabilities and labels `(pair, token, mechanism)`."""
     positions = [model.config.mechanisms.index(mechanism) for mechanism in mechanisms]
@@ -88,8 +88,8 @@ def _predict(
         with torch.inference_mode():
             output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
         logits.append(output.empathy_logits[:, positions].float().cpu().numpy())
-        probabilities = output.rationale_logits[:, positions].float().softmax(-1)[..., 1]
-        scores.append(probabilities.transpose(1, 2).cpu().numpy())
+        _, probabilities = model.probabilities(output.empathy_logits, output.rationale_logits)
+        scores.append(probabilities[:, positions].transpose(1, 2).cpu().numpy())
     width = max(one.shape[1] for one in labels)
 
     def joined(batches: list[np.ndarray], fill: float) -> np.ndarray:
@@ -101,22 +101,25 @@ def _predict(
 
 
 def _original(
+    config: EmpathyConfig,
+    mechanisms: Sequence[str],
     labelled: datasets.Dataset,
     logits: np.ndarray,
     scores: np.ndarray,
-    thresholds: dict[str, float],
     batch_size: int,
 ) -> dict[str, float]:
     token_counts = [len(ids) for ids in labelled["response_input_ids"]]
     found: dict[str, float] = {}
-    for index, (mechanism, threshold) in enumerate(thresholds.items()):
+    for index, mechanism in enumerate(mechanisms):
+        threshold = config.rationale_thresholds[config.mechanisms.index(mechanism)]
+        held, thresholds = decided(config, labelled, scores[:, :, index], threshold)
         annotated = np.zeros(scores.shape[:2], dtype=int)
         for row, of_row in enumerate(labelled["rationale_labels"]):
             annotated[row, : token_counts[row]] = of_row[index]
         metrics = original_metrics(
             logits[:, index].argmax(-1),
             [of_row[index] for of_row in labelled["empathy_labels"]],
-            (scores[:, :, index] >= threshold).astype(int),
+            (held >= np.array(thresholds)[:, None]).astype(int),
             annotated,
             token_counts,
             batch_size,

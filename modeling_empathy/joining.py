@@ -41,7 +41,7 @@ def join_models(models: Sequence[EmpathyModel]) -> EmpathyModel:
     return joined.eval()
 
 
-_OF_MECHANISM = ("level_weights", "rationale_thresholds")
+_OF_MECHANISM = ("level_weights", "level_temperatures", "rationale_thresholds")
 _FREE = {*_OF_MECHANISM, "mechanisms", "share_responder_encoder", "_name_or_path"}
 
 

@@ -70,7 +70,7 @@ def identification_metrics(
 def rationale_metrics(
     scores: Sequence[Sequence[float]] | Sequence[NDArray[Any]] | NDArray[Any],
     references: Sequence[Sequence[int]] | Sequence[NDArray[Any]] | NDArray[Any],
-    threshold: float = 0.5,
+    threshold: float | Sequence[float] = 0.5,
 ) -> dict[str, float]:
     """Compares predicted rationale tokens with annotated ones, as ERASER does.
 
@@ -82,7 +82,7 @@ def rationale_metrics(
     Args:
         scores: For each response the probability of each token to belong to the rationale, or 0/1 labels.
         references: For each response 1 for a rationale token, 0 for any other, -100 for a position to leave out.
-        threshold: The probability from which a token belongs to the predicted rationale.
+        threshold: The probability from which a token belongs to the predicted rationale; or one for each response.
 
     Returns:
         Every number twice: with the prefix `annotated_` over the responses that have at least one rationale token in
@@ -208,15 +208,16 @@ def _rationale_summary(prefix: str, responses: list[_Response]) -> dict[str, flo
     return {f"{prefix}_{name}": value for name, value in summary.items()}
 
 
-def _scored_responses(scores: Any, references: Any, threshold: float) -> list[_Response]:
+def _scored_responses(scores: Any, references: Any, threshold: float | Sequence[float]) -> list[_Response]:
     """Returns the responses that have a position to score, without their -100 positions, counted."""
     if len(scores) != len(references):
         raise ValueError(f"there are {len(scores)} responses with scores and {len(references)} with references")
+    thresholds = [threshold] * len(scores) if isinstance(threshold, (int, float)) else threshold
     responses = []
-    for index, (token_scores, token_references) in enumerate(zip(scores, references, strict=True)):
+    for index, (token_scores, token_references, own) in enumerate(zip(scores, references, thresholds, strict=True)):
         kept_scores, kept_references = _scored_positions(index, token_scores, token_references)
         if kept_references.size:
-            predicted = kept_scores >= threshold
+            predicted = kept_scores >= own
             tokens = _token_counts(predicted, kept_references)
             spans = _span_counts(predicted, kept_references)
             responses.append(_Response(kept_scores, kept_references, tokens, spans))

@@ -23,8 +23,15 @@ RECORD = "metrics.json"
 
 # What is said of how a model was trained; nothing of where that was on somebody's machine.
 _ARGUMENTS = {
-    "model": ("encoder_revision", "separate_models", "level_weighting", "original_tokenization"),
-    "data": ("max_length", "unannotated", "salt"),
+    "model": (
+        "encoder_revision",
+        "separate_models",
+        "freeze_embeddings",
+        "level_weighting",
+        "level_smoothing",
+        "original_tokenization",
+    ),
+    "data": ("max_length", "unannotated", "salt", "train_on_everything"),
     "training": (
         "seed",
         "num_train_epochs",
@@ -43,6 +50,7 @@ _ARGUMENTS = {
         "load_best_model_at_end",
         "metric_for_best_model",
         "tune_rationale_thresholds",
+        "fit_level_temperatures",
     ),
 }
 # Metric -> how the Hub calls it, and the task that it measures.
@@ -69,6 +77,8 @@ class RunRecord:
         encoder: The encoder it started from, by its name on the Hub; None for one of a local folder.
         arguments: Those that decide what comes out: of the model, the data and the training, by their names.
         versions: Of the libraries.
+        twin: The record of the run that held pairs out, for a model that was trained on everything: it is measured in
+            this one's place.
     """
 
     test: dict[str, float] = field(default_factory=dict)
@@ -79,10 +89,18 @@ class RunRecord:
     encoder: str | None = None
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    twin: RunRecord | None = None
+
+    @property
+    def measured(self) -> RunRecord:
+        """The run whose figures stand for this model's."""
+        return self.twin or self
 
     def publishable(self) -> dict[str, Any]:
         """The record as a file that is published, and read again: without paths and names of the machine."""
-        data = {"pairs": self.pairs, "encoder": self.encoder}
+        data: dict[str, Any] = {"pairs": self.pairs, "encoder": self.encoder}
+        if self.twin is not None:
+            data["twin"] = self.twin.publishable()
         return {
             "metrics": {"test": self.test},
             "definitions": self.definitions,
@@ -103,22 +121,7 @@ def read_record(folder: Path) -> RunRecord:
     if not path.is_file():
         return RunRecord()
     try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-        data, arguments = written.get("data", {}), written["arguments"]
-        chosen = {
-            part: {name: arguments[part][name] for name in names if arguments[part].get(name) not in (None, "", -1)}
-            for part, names in _ARGUMENTS.items()
-        }
-        return RunRecord(
-            test=written["metrics"].get("test", {}),
-            definitions=written["definitions"],
-            confusion=written.get("confusion", {}),
-            provenance=Provenance.from_dict(data["provenance"]) if "provenance" in data else None,
-            pairs=data.get("pairs", {}),
-            encoder=data.get("encoder"),
-            arguments=chosen,
-            versions=written["versions"],
-        )
+        return _record_of(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is no record of a training run ({type(error).__name__}: {first_line(error)}): train again, or "
@@ -126,8 +129,32 @@ def read_record(folder: Path) -> RunRecord:
         ) from None
 
 
+def _record_of(written: Mapping[str, Any]) -> RunRecord:
+    data, arguments = written.get("data", {}), written["arguments"]
+    chosen = {
+        part: {name: arguments[part][name] for name in names if arguments[part].get(name) not in (None, "", -1, False)}
+        for part, names in _ARGUMENTS.items()
+    }
+    return RunRecord(
+        test=written["metrics"].get("test", {}),
+        definitions=written["definitions"],
+        confusion=written.get("confusion", {}),
+        provenance=Provenance.from_dict(data["provenance"]) if "provenance" in data else None,
+        pairs=data.get("pairs", {}),
+        encoder=data.get("encoder"),
+        arguments=chosen,
+        versions=written["versions"],
+        twin=_record_of(data["twin"]) if "twin" in data else None,
+    )
+
+
 def model_card(
-    folder: Path, *, repo_id: str | None = None, dataset_repo_id: str | None = None, files: Sequence[str] = ()
+    folder: Path,
+    *,
+    repo_id: str | None = None,
+    dataset_repo_id: str | None = None,
+    files: Sequence[str] = (),
+    is_packed: bool = False,
 ) -> str:
     """Writes the card of a checkpoint.
 
@@ -136,6 +163,7 @@ def model_card(
         repo_id: Where it will be on the Hub.
         dataset_repo_id: Where the corpus that it was trained on is on the Hub, if it is.
         files: What is published beside the weights, where it is worth a line (plots, `onnx/`).
+        is_packed: Whether it is the card of a packed checkpoint, which only the package loads.
 
     Returns:
         Markdown with the Hub's metadata on top.
@@ -154,9 +182,10 @@ def model_card(
         record=record,
         provenance=record.provenance,
         dataset_repo_id=dataset_repo_id,
-        metrics_table=metrics_table(record.test, config.mechanisms) if record.test else "",
-        level_rows=_level_rows(record.confusion),
-        majority=_majority(record.confusion),
+        is_packed=is_packed,
+        metrics_table=metrics_table(record.measured.test, config.mechanisms) if record.measured.test else "",
+        level_rows=_level_rows(record.measured.confusion),
+        majority=_majority(record.measured.confusion),
         levels=LEVELS,
         plots=sorted(name for name in files if name.endswith(".png")),
         onnx=sorted(name for name in files if name.endswith(".onnx")),
@@ -168,6 +197,15 @@ def save_model_card(folder: Path) -> Path:
     """Writes the card of a checkpoint into its folder, as `README.md`."""
     text = model_card(folder, files=[path.name for path in folder.iterdir()])
     return write_whole(folder / CARD, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def packed_files(folder: Path) -> dict[str, str]:
+    """Name to content of what goes with a packed checkpoint: its card, and what was written down of its run."""
+    files = {CARD: model_card(folder, is_packed=True)}
+    record = read_record(folder)
+    if record != RunRecord():
+        files[RECORD] = json.dumps(record.publishable(), indent=2) + "\n"
+    return files
 
 
 def read_config(folder: Path) -> EmpathyConfig:
@@ -207,7 +245,7 @@ def _metadata(
         base_model=record.encoder,
         base_model_relation="finetune" if record.encoder else None,
         datasets=[dataset_repo_id] if dataset_repo_id else None,
-        metrics=["accuracy", "f1"] if record.test else None,
+        metrics=["accuracy", "f1"] if record.measured.test else None,
         model_name=_title(repo_id, config) if record.test else None,
         eval_results=_eval_results(config, record, dataset_repo_id) or None,
     )

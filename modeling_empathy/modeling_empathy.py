@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     # transformers 5 those alone: so the pipeline, and what it needs, travels with the model.
     from .encoded_pairs import EncodedPair  # noqa: F401
     from .pipeline_empathy import EmpathyPipeline  # noqa: F401
+    from .rationale_decisions import decided_by_clause  # noqa: F401
 
 
 @dataclass
@@ -229,7 +230,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
 
         loss = identification_loss = rationale_loss = None
         if empathy_labels is not None:
-            identification_loss = _identification_loss(empathy_logits, empathy_labels, self.config.level_weights)
+            identification_loss = _identification_loss(empathy_logits, empathy_labels, self.config)
             loss = self.config.lambda_EI * identification_loss
         if rationale_labels is not None:
             rationale_loss = _mean_over_known(_cross_entropy(rationale_logits, rationale_labels), rationale_labels)
@@ -284,6 +285,22 @@ class EmpathyModel(EmpathyPreTrainedModel):
         empathy_logits, rationale_logits = (torch.stack(logits, dim=1) for logits in zip(*scored, strict=True))
         return empathy_logits, rationale_logits
 
+    def probabilities(
+        self, empathy_logits: torch.Tensor, rationale_logits: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Turns logits into probabilities in fp32, those of levels by the temperatures of `config.level_temperatures`.
+
+        Args:
+            empathy_logits: `(batch, mechanism, level)`.
+            rationale_logits: `(batch, mechanism, token, 2)`.
+
+        Returns:
+            `(batch, mechanism, level)`, and of each token to be in the rationale `(batch, mechanism, token)`.
+        """
+        temperatures = torch.tensor(self.config.level_temperatures, device=empathy_logits.device)
+        levels = (empathy_logits.float() / temperatures[:, None]).softmax(-1)
+        return levels, rationale_logits.float().softmax(-1)[..., 1]
+
     def train(self, mode: bool = True) -> EmpathyModel:
         """Switches training on or off; a frozen seeker encoder has no dropout unless `seeker_dropout` says so."""
         super().train(mode)
@@ -308,10 +325,14 @@ def _encode(encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: t
     return states
 
 
-def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
     """Cross-entropy of each label, in its shape; 0 where the label is -100."""
     losses = F.cross_entropy(
-        logits.float().flatten(end_dim=-2), labels.flatten(), ignore_index=IGNORE_INDEX, reduction="none"
+        logits.float().flatten(end_dim=-2),
+        labels.flatten(),
+        ignore_index=IGNORE_INDEX,
+        reduction="none",
+        label_smoothing=smoothing,
     )
     return losses.view_as(labels)
 
@@ -323,14 +344,12 @@ def _mean_over_known(losses: torch.Tensor, labels: torch.Tensor, weights: torch.
     return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
 
 
-def _identification_loss(
-    logits: torch.Tensor, labels: torch.Tensor, level_weights: Sequence[Sequence[float]] | None
-) -> torch.Tensor:
+def _identification_loss(logits: torch.Tensor, labels: torch.Tensor, config: EmpathyConfig) -> torch.Tensor:
     weights = None
-    if level_weights is not None:
-        table = torch.tensor(level_weights, dtype=torch.float32, device=labels.device)
+    if config.level_weights is not None:
+        table = torch.tensor(config.level_weights, dtype=torch.float32, device=labels.device)
         weights = table.expand(len(labels), -1, -1).gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
-    return _mean_over_known(_cross_entropy(logits, labels), labels, weights)
+    return _mean_over_known(_cross_entropy(logits, labels, config.level_smoothing), labels, weights)
 
 
 EmpathyModel.register_for_auto_class("AutoModel")

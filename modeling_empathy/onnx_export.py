@@ -138,8 +138,8 @@ class _Responses(nn.Module):
         seeker_attention_mask: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         states = self.model.response_states(response_input_ids, response_attention_mask)
-        levels, rationales = self.model.logits(states, response_attention_mask, seeker_states, seeker_attention_mask)
-        return levels.softmax(-1), rationales.softmax(-1)[..., 1]
+        logits = self.model.logits(states, response_attention_mask, seeker_states, seeker_attention_mask)
+        return self.model.probabilities(*logits)
 
 
 def _write_graphs(model: EmpathyModel, pad_token_id: int, folder: Path) -> None:

@@ -64,7 +64,7 @@ def add_original_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) -> list[str]:
-    """What `--train_path` and `--save_model_path` imply, as options that whatever was said outright wins over.
+    """What `--train_path`, `--save_model_path` and `--train_on_everything` imply; whatever was said outright wins.
 
     Args:
         given: What the command line and its files say, defaults included.
@@ -80,6 +80,8 @@ def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) 
         for name in ("dev_path", "test_path"):
             if getattr(given, name) is not None:
                 raise ValueError(f"--{name} needs --train_path: the three name files of one mechanism.")
+        if given.train_on_everything:
+            options += ["--eval_strategy", "no", "--load_best_model_at_end", "false"]
         return options
     for flag, name in (("do_eval", "dev_path"), ("do_predict", "test_path")):
         if getattr(given, flag) and getattr(given, name) is None:

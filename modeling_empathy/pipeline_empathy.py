@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -14,6 +15,7 @@ from transformers.pipelines import Pipeline
 from .configuration_empathy import EmpathyConfig
 from .encoded_pairs import POSTS, EncodedPair, encode_pairs, pad_posts
 from .modeling_empathy import EmpathyModel
+from .rationale_decisions import decided_by_clause
 from .rationale_spans import token_scores_to_spans
 
 
@@ -50,8 +52,11 @@ class EmpathyPipeline(Pipeline):
             Of each mechanism the level is that of the window that shows it most strongly (by its expected level), and
             a token's rationale probability the mean over the windows it is in. Without it, the response is cut.
         mechanisms: The mechanisms that the result holds, in this order; all of the model's when left out.
-        threshold: Probability from which a token belongs to a rationale; the model's own for each mechanism when
-            left out.
+        threshold: Probability from which a token, or where the model decides by clauses a clause, belongs to a
+            rationale; the model's own for each mechanism when left out.
+        abstain_below: Probability of the most probable level below which the model does not say which it is: `level`
+            and `label` are then None, and there are no rationales. `score` stays. Probabilities are calibrated where
+            the model's temperatures were fitted. Without it, the model always says something.
         return_all_scores: Whether each mechanism's result has `scores` too, the probability of each label.
         token_mask: Whether each mechanism's result has a `token_mask` too: 0 or 1 for each token up to `max_length`,
             1 in a rationale whatever the level. Special and padding tokens are 0, but for a model that attends to
@@ -85,6 +90,18 @@ class EmpathyPipeline(Pipeline):
         loaded = EmpathyModel.from_pretrained(model, **of_model)
         return cls(model=loaded, tokenizer=own_tokenizer(model, loaded.config, **of_repository), **kwargs)
 
+    @classmethod
+    def default(cls, **kwargs: Any) -> EmpathyPipeline:
+        """The pipeline of the model that is part of the package modeling-empathy: no network, no training.
+
+        Args:
+            **kwargs: Those of the pipeline (`device`, `batch_size`, the class's).
+        """
+        # By name, because this file also works, but for this, where the package is not installed.
+        packed = importlib.import_module("modeling_empathy.packed_checkpoint")
+        model, tokenizer = packed.load_packed(packed.PRETRAINED)
+        return cls(model=model, tokenizer=tokenizer, **kwargs)
+
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Scores one pair, a list, a generator or a data set of pairs; see the class."""
         if isinstance(inputs, Mapping):
@@ -110,6 +127,7 @@ class EmpathyPipeline(Pipeline):
         stride: int | None = None,
         mechanisms: Sequence[str] | None = None,
         threshold: float | None = None,
+        abstain_below: float | None = None,
         return_all_scores: bool | None = None,
         token_mask: bool | None = None,
         **kwargs: Any,
@@ -118,8 +136,9 @@ class EmpathyPipeline(Pipeline):
             raise ValueError(f"Unknown option of the empathy pipeline: {', '.join(kwargs)}.")
         if max_length is not None and not 3 <= max_length <= self.tokenizer.model_max_length:
             raise ValueError(f"max_length={max_length}: posts have 3 to {self.tokenizer.model_max_length} tokens.")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold={threshold}: a probability lies between 0 and 1.")
+        for name, value in (("threshold", threshold), ("abstain_below", abstain_below)):
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name}={value}: a probability lies between 0 and 1.")
         if mechanisms is not None:
             mechanisms = [mechanisms] if isinstance(mechanisms, str) else list(mechanisms)
             unknown = [one for one in mechanisms if one not in self.model.config.mechanisms]
@@ -130,6 +149,7 @@ class EmpathyPipeline(Pipeline):
         postprocess = {
             "mechanisms": mechanisms,
             "threshold": threshold,
+            "abstain_below": abstain_below,
             "return_all_scores": return_all_scores,
             "token_mask": token_mask,
         }
@@ -160,15 +180,15 @@ class EmpathyPipeline(Pipeline):
         """For each row the probabilities `(mechanism, level)` and `(mechanism, token)`, padding included."""
         batch = pad_posts(rows, self.tokenizer.pad_token_id, at_least=self.model.config.padded_length)
         output = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()})
-        levels = output.empathy_logits.float().softmax(-1)
-        rationales = output.rationale_logits.float().softmax(-1)[..., 1]
-        return list(zip(levels, rationales, strict=True))
+        probabilities = self.model.probabilities(output.empathy_logits, output.rationale_logits)
+        return list(zip(*probabilities, strict=True))
 
     def postprocess(
         self,
         model_outputs: dict[str, Any],
         mechanisms: Sequence[str] | None = None,
         threshold: float | None = None,
+        abstain_below: float = 0.0,
         return_all_scores: bool = False,
         token_mask: bool = False,
     ) -> dict[str, Any]:
@@ -181,6 +201,7 @@ class EmpathyPipeline(Pipeline):
             self.model.config,
             mechanisms=mechanisms,
             threshold=threshold,
+            abstain_below=abstain_below,
             return_all_scores=return_all_scores,
             token_mask=token_mask,
         )
@@ -200,6 +221,7 @@ def describe_pair(
     *,
     mechanisms: Sequence[str] | None = None,
     threshold: float | None = None,
+    abstain_below: float = 0.0,
     return_all_scores: bool = False,
     token_mask: bool = False,
 ) -> dict[str, Any]:
@@ -212,24 +234,25 @@ def describe_pair(
         config: The model's.
         mechanisms: As in [`EmpathyPipeline`], like the rest.
         threshold: Likewise.
+        abstain_below: Likewise.
         return_all_scores: Likewise.
         token_mask: Likewise.
 
     Returns:
         A result of [`EmpathyPipeline`].
     """
+    options: dict[str, Any] = {
+        "abstain_below": abstain_below,
+        "return_all_scores": return_all_scores,
+        "token_mask": token_mask,
+    }
     result: dict[str, Any] = {}
     for mechanism in mechanisms or config.mechanisms:
         index = config.mechanisms.index(mechanism)
-        levels, probabilities = level_probabilities[index], rationale_probabilities[index]
         reached = config.rationale_thresholds[index] if threshold is None else threshold
-        said = describe_mechanism(pair, levels, probabilities, reached, config.id2label)
-        if return_all_scores:
-            said["scores"] = {config.id2label[level]: probability for level, probability in enumerate(levels)}
-        if token_mask:
-            marks = [int(probability >= reached) for probability in probabilities]
-            said["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
-        result[mechanism] = said
+        result[mechanism] = describe_mechanism(
+            pair, level_probabilities[index], rationale_probabilities[index], config, threshold=reached, **options
+        )
     result["truncated"] = pair.truncated
     return result
 
@@ -238,8 +261,12 @@ def describe_mechanism(
     pair: EncodedPair,
     level_probabilities: Sequence[float],
     rationale_probabilities: Sequence[float],
+    config: EmpathyConfig,
+    *,
     threshold: float,
-    labels: Mapping[int, str],
+    abstain_below: float = 0.0,
+    return_all_scores: bool = False,
+    token_mask: bool = False,
 ) -> dict[str, Any]:
     """What the model says of one mechanism in one response.
 
@@ -247,28 +274,37 @@ def describe_mechanism(
         pair: The tokenized pair.
         level_probabilities: `(level,)`.
         rationale_probabilities: `(token,)` or longer, where the batch was padded.
-        threshold: Probability from which a token belongs to a rationale.
-        labels: Name of each level.
+        config: The model's.
+        threshold: From which a token, or a clause by `config.rationale_unit`, belongs to a rationale.
+        abstain_below: As in [`EmpathyPipeline`], like the rest.
+        return_all_scores: Likewise.
+        token_mask: Likewise.
 
     Returns:
-        `level`, `label`, `score` and `rationales`, as in [`EmpathyPipeline`].
+        The mechanism's part of a result of [`EmpathyPipeline`].
     """
     level = max(range(len(level_probabilities)), key=level_probabilities.__getitem__)
-    rationales = []
-    if level > 0:
-        rationales = token_scores_to_spans(
-            pair.response_post,
-            pair.response_offsets,
-            pair.response_special_tokens_mask,
-            rationale_probabilities[: len(pair.response_input_ids)],
-            threshold,
-        )
-    return {
+    scores, reached = rationale_probabilities, threshold
+    text, offsets, special = pair.response_post, pair.response_offsets, pair.response_special_tokens_mask
+    if config.rationale_unit == "clause":
+        scores, reached = decided_by_clause(text, offsets, special, scores, threshold)
+    said: dict[str, Any] = {
         "level": level,
-        "label": labels[level],
+        "label": config.id2label[level],
         "score": level_probabilities[level],
-        "rationales": [span._asdict() for span in rationales],
+        "rationales": [],
     }
+    if said["score"] < abstain_below:
+        said |= {"level": None, "label": None}
+    elif level > 0:
+        spans = token_scores_to_spans(text, offsets, special, scores[: len(offsets)], reached)
+        said["rationales"] = [span._asdict() for span in spans]
+    if return_all_scores:
+        said["scores"] = {config.id2label[index]: one for index, one in enumerate(level_probabilities)}
+    if token_mask:
+        marks = [int(score >= reached) for score in scores]
+        said["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
+    return said
 
 
 def _of_pairs(

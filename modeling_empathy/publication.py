@@ -91,7 +91,8 @@ def stage_model(
     model, tokenizer = load_checkpoint(str(source))
     model.save_pretrained(staging)
     tokenizer.save_pretrained(staging)
-    plots = [f"confusion_{mechanism}.png" for mechanism in model.config.mechanisms] + ["loss_curve.png"]
+    plots = [f"confusion_{mechanism}.png" for mechanism in model.config.mechanisms]
+    plots += ["reliability.png", "loss_curve.png"]
     exported = [path.relative_to(source).as_posix() for path in source.glob("onnx/*") if path.suffix in _ONNX]
     copied = [name for name in (*plots, *exported) if (source / name).is_file()]
     for one in copied:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 
-UNANNOTATED = ("none", "all", "original")
+UNANNOTATED = ("none", "ignore", "all", "original")
 
 
 def rationale_labels(
@@ -32,8 +32,10 @@ def rationale_labels(
         spans: `(span, 2)`, the annotated rationales.
         level: The annotated level.
         unannotated: Whether a response at level 0 without rationales is `"none"` rationale or `"all"` of it.
-            `"original"` is `"all"` as the original code has it: whatever the level, and with labels on the special
-            tokens too, on the last one that of the response if it is all rationale.
+            `"ignore"` says nothing about its tokens: what is learned is which words show a mechanism where it is
+            shown, and the level says whether it is. `"original"` is `"all"` as the original code has it: whatever the
+            level, and with labels on the special tokens too, on the last one that of the response if it is all
+            rationale.
 
     Returns:
         `(token,)`: 1 in a rationale, 0 outside, -100 on special tokens, and on all tokens where the level is above 0
@@ -50,7 +52,8 @@ def rationale_labels(
         return [max(label, 0) for label in spans_to_token_labels(text, offsets, special_tokens_mask, spans)]
     if spans:
         return spans_to_token_labels(text, offsets, special_tokens_mask, spans)
-    known = IGNORE_INDEX if level > 0 else int(unannotated == "all")
+    says_nothing = level > 0 or unannotated == "ignore"
+    known = IGNORE_INDEX if says_nothing else int(unannotated == "all")
     return [IGNORE_INDEX if special else known for special in special_tokens_mask]
 
 

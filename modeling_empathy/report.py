@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterable, Sequence
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
-import torch
-from transformers.utils import logging
 
+from .calibration import level_probabilities
 from .configuration_empathy import EmpathyConfig
 from .encoded_pairs import EncodedPair
 from .files import write_whole
 from .pipeline_empathy import describe_mechanism
+from .tables import table_by_mechanism
 
-
-logger = logging.get_logger(__name__)
 
 # Column of the printed table -> metric; the definitions are in metrics.py.
 TABLE = {
@@ -34,7 +31,7 @@ TABLE = {
     "token-F1": "annotated_token_f1_macro",
     "IOU-F1": "annotated_iou_f1_macro",
     "AUPRC": "annotated_token_auprc",
-    "token-F1 (all)": "all_token_f1_macro",
+    "token-F1 (shown)": "shown_token_f1_macro",
 }
 _LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
 
@@ -46,11 +43,8 @@ def metrics_table(metrics: dict[str, float], mechanisms: Sequence[str]) -> str:
         metrics: `{mechanism}_{metric}` to value, without a split's prefix.
         mechanisms: The rows.
     """
-    lines = ["| mechanism | " + " | ".join(TABLE) + " |", "|---" * (len(TABLE) + 1) + "|"]
-    for mechanism in mechanisms:
-        cells = [f"{metrics[f'{mechanism}_{name}']:.3f}" for name in TABLE.values()]
-        lines.append(f"| {mechanism.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    results = {name: {metric: metrics[f"{name}_{metric}"] for metric in TABLE.values()} for name in mechanisms}
+    return table_by_mechanism(results, TABLE)
 
 
 def save_metrics(path: Path, splits: dict[str, dict[str, float]], arguments: dict[str, Any], **more: Any) -> Path:
@@ -85,10 +79,11 @@ def held_out_predictions(
 
     Returns:
         For each pair its ids and posts, and for each mechanism a struct of `annotated_level`, `level`, `label`,
-        `score`, `level_probabilities` and `rationales`.
+        `score`, `level_probabilities` and `rationales`; and for the tokens of the response `token_mask`, 1 in the
+        rationale whatever the level, `token_scores`, the probabilities, and `token_labels`, what is annotated (-100 on
+        special tokens and where nothing is said).
     """
-    level_probabilities = torch.tensor(predictions[0]).softmax(-1)
-    rationale_probabilities = torch.tensor(predictions[1])
+    probabilities = level_probabilities(predictions[0], config.level_temperatures)
     rows = []
     for index, row in enumerate(features):
         pair = EncodedPair(
@@ -100,19 +95,24 @@ def held_out_predictions(
             truncated={},
         )
         out = {name: row[name] for name in ("sp_id", "rp_id", "seeker_post", "response_post")}
+        tokens = len(pair.response_input_ids)
         for position, mechanism in enumerate(config.mechanisms):
-            described = describe_mechanism(
+            scores = predictions[1][index, :tokens, position].tolist()
+            said = describe_mechanism(
                 pair,
-                level_probabilities[index, position].tolist(),
-                rationale_probabilities[index, :, position].tolist(),
-                config.rationale_thresholds[position],
-                config.id2label,
+                probabilities[index, position].tolist(),
+                scores,
+                config,
+                threshold=config.rationale_thresholds[position],
+                token_mask=True,
             )
-            probabilities = level_probabilities[index, position].tolist()
             out[mechanism] = {
                 "annotated_level": row["empathy_labels"][position],
-                **described,
-                "level_probabilities": probabilities,
+                **said,
+                "token_mask": said["token_mask"][:tokens],
+                "level_probabilities": probabilities[index, position].tolist(),
+                "token_scores": scores,
+                "token_labels": row["rationale_labels"][position],
             }
         rows.append(out)
     return datasets.Dataset.from_list(rows)
@@ -136,66 +136,6 @@ def confusion_counts(predictions: datasets.Dataset, config: EmpathyConfig) -> di
             if row["annotated_level"] >= 0:
                 of_mechanism[row["annotated_level"]][row["level"]] += 1
     return counts
-
-
-def save_plots(
-    folder: Path, predictions: datasets.Dataset | None, config: EmpathyConfig, log: list[dict[str, Any]]
-) -> None:
-    """Writes a confusion matrix for each mechanism and the loss curve as PNG; without matplotlib, says so.
-
-    Without predictions there is the loss curve alone.
-    """
-    try:
-        import matplotlib
-    except ImportError:
-        logger.warning("Plots need matplotlib: pip install 'modeling-empathy[plots]'.")
-        return
-    matplotlib.use("Agg")
-    write_whole(folder / "loss_curve.png", partial(_loss_figure(log).savefig, dpi=150))
-    if predictions is None:
-        return
-    levels = [config.id2label[index] for index in range(config.num_labels)]
-    for mechanism, counts in confusion_counts(predictions, config).items():
-        figure = _confusion_figure(np.array(counts), levels, mechanism.replace("_", " "))
-        write_whole(folder / f"confusion_{mechanism}.png", partial(figure.savefig, dpi=150))
-
-
-def _confusion_figure(counts: np.ndarray, levels: list[str], title: str) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2, 3.8), layout="constrained")
-    axes = figure.add_subplot()
-    # Colour by the share of the annotated level, or the frequent "no" would drown the rest.
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row in range(len(levels)):
-        for column in range(len(levels)):
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
-            axes.text(column, row, text, ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(levels)), levels)
-    axes.set_yticks(range(len(levels)), levels)
-    axes.set_xlabel("predicted level")
-    axes.set_ylabel("annotated level")
-    axes.set_title(title)
-    return figure
-
-
-def _loss_figure(log: list[dict[str, Any]]) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    axes = figure.add_subplot()
-    for key, label, style in (("loss", "training", "-"), ("eval_loss", "validation", "o--")):
-        points = [(entry["epoch"], entry[key]) for entry in log if key in entry]
-        if points:
-            axes.plot(*zip(*points, strict=True), style, label=label)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("loss")
-    if axes.lines:
-        axes.legend()
-    axes.grid(alpha=0.3)
-    return figure
 
 
 def readable_pairs(predictions: Iterable[dict[str, Any]], config: EmpathyConfig, colour: bool) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import Dataset, Sampler, SequentialSampler
+from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 from transformers import (
     EvalPrediction,
     ProgressCallback,
@@ -20,10 +19,11 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer_utils import EvalLoopOutput
 
 from .arguments import EmpathyTrainingArguments
 from .configuration_empathy import EmpathyConfig
-from .metrics import identification_metrics, rationale_metrics
+from .decisions import metrics_by_mechanism
 
 
 class EmpathyTrainer(Trainer):
@@ -34,6 +34,12 @@ class EmpathyTrainer(Trainer):
     """
 
     args: EmpathyTrainingArguments
+
+    def evaluation_loop(self, dataloader: DataLoader, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """As the Trainer's; tells the metrics which texts are evaluated."""
+        if isinstance(self.compute_metrics, EmpathyMetrics):
+            self.compute_metrics.rows = cast("Sequence[Mapping[str, Any]]", dataloader.dataset)
+        return super().evaluation_loop(dataloader, *args, **kwargs)
 
     def create_optimizer(self, *model: nn.Module | None) -> torch.optim.Optimizer:
         """As the Trainer's, which takes a model only in later versions, with a learning rate for the heads alone."""
@@ -60,11 +66,12 @@ class EmpathyTrainer(Trainer):
         ignore_keys: list[str] | None = None,
     ) -> tuple[torch.Tensor | None, Any, Any]:
         """In fp32, as the saved model is used; puts tokens second and turns rationale logits into probabilities."""
-        with _without_autocast(self.accelerator.unwrap_model(model)):
+        with without_autocast(self.accelerator.unwrap_model(model)):
             loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         if logits is not None:
             empathy_logits, rationale_logits = logits
-            logits = (empathy_logits, rationale_logits.float().softmax(-1)[..., 1].transpose(1, 2))
+            _, rationales = self.accelerator.unwrap_model(model).probabilities(empathy_logits, rationale_logits)
+            logits = (empathy_logits, rationales.transpose(1, 2))
         if labels is not None:
             empathy_labels, rationale_labels = labels
             labels = (empathy_labels, rationale_labels.transpose(1, 2))
@@ -81,7 +88,7 @@ class EmpathyTrainer(Trainer):
 
 
 @contextmanager
-def _without_autocast(model: nn.Module) -> Iterator[None]:
+def without_autocast(model: nn.Module) -> Iterator[None]:
     """Within it, a model that accelerate prepared for mixed precision computes in its own."""
     prepared = model.__dict__.get("forward")
     original = model.__dict__.get("_original_forward")
@@ -99,70 +106,19 @@ class EmpathyMetrics:
     """Computes every metric of every mechanism from a Trainer's predictions.
 
     Args:
-        config: The model's; its mechanisms and, at the time of each call, its rationale thresholds are used.
+        config: The model's; its mechanisms and, at the time of each call, how it decides are used.
+
+    Attributes:
+        rows: The features that were predicted, in their order; only read where rationales are decided by clause.
     """
 
     def __init__(self, config: EmpathyConfig) -> None:
         self.config = config
+        self.rows: Sequence[Mapping[str, Any]] = ()
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         """Returns `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1."""
-        thresholds = dict(zip(self.config.mechanisms, self.config.rationale_thresholds, strict=True))
-        return metrics_by_mechanism(thresholds, prediction.predictions, prediction.label_ids)
-
-
-def metrics_by_mechanism(
-    thresholds: Mapping[str, float],
-    predictions: tuple[np.ndarray, np.ndarray],
-    labels: tuple[np.ndarray, np.ndarray],
-) -> dict[str, float]:
-    """Computes every metric of every mechanism.
-
-    Args:
-        thresholds: Mechanism to the probability from which a token belongs to the rationale, in the order of the rest.
-        predictions: Level logits `(pair, mechanism, level)`, rationale probabilities `(pair, token, mechanism)`.
-        labels: Levels `(pair, mechanism)` and rationale labels `(pair, token, mechanism)`.
-
-    Returns:
-        `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1.
-    """
-    metrics: dict[str, float] = {}
-    for index, (mechanism, threshold) in enumerate(thresholds.items()):
-        of_mechanism = identification_metrics(
-            np.asarray(predictions[0])[:, index].argmax(-1), np.asarray(labels[0])[:, index]
-        )
-        of_mechanism |= rationale_metrics(predictions[1][:, :, index], labels[1][:, :, index], threshold=threshold)
-        metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
-    macro_f1 = [metrics[f"{mechanism}_macro_f1"] for mechanism in thresholds]
-    metrics["macro_f1"] = sum(macro_f1) / len(macro_f1)
-    return metrics
-
-
-def tuned_rationale_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> list[float]:
-    """Chooses, for each mechanism, the threshold with the best token-F1 over annotated responses.
-
-    A rationale is shown only where the level is above 0, so the threshold is chosen on responses that have one.
-
-    Args:
-        probabilities: `(pair, token, mechanism)`, rationale probabilities of a validation split.
-        labels: `(pair, token, mechanism)`, 0, 1 or -100.
-
-    Returns:
-        `(mechanism,)`, a multiple of 0.05; 0.5 where the split has no annotated response. Of equally good ones the
-        closest to 0.5.
-    """
-    candidates = sorted((step / 20 for step in range(1, 20)), key=lambda threshold: abs(threshold - 0.5))
-    thresholds = []
-    for index in range(labels.shape[-1]):
-        annotated = (labels[:, :, index] == 1).any(axis=1)
-        scored = {
-            threshold: rationale_metrics(
-                probabilities[annotated, :, index], labels[annotated, :, index], threshold=threshold
-            )["annotated_token_f1_macro"]
-            for threshold in (candidates if annotated.any() else ())
-        }
-        thresholds.append(max(scored, key=scored.__getitem__, default=0.5))
-    return thresholds
+        return metrics_by_mechanism(self.config, self.rows, prediction.predictions, prediction.label_ids)
 
 
 class EmpathyProgress(ProgressCallback):

@@ -16,15 +16,20 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
+from .calibration import fitted_temperatures
+from .configuration_empathy import EmpathyConfig
+from .decisions import tuned_rationale_thresholds
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError
 from .features import EmpathyDataCollator, build_features
 from .files import write_whole
 from .joining import join_models
+from .meaning import meaning_tables, measures_of_meaning
 from .mechanisms import LEVELS
-from .model_card import RECORD, read_record, save_model_card
+from .model_card import RECORD, read_config, read_record, save_model_card
 from .modeling_empathy import EmpathyModel
 from .pipeline_empathy import own_tokenizer
+from .plots import save_plots
 from .provenance import provenance_of_corpus
 from .report import (
     confusion_counts,
@@ -32,10 +37,9 @@ from .report import (
     metrics_table,
     readable_pairs,
     save_metrics,
-    save_plots,
 )
 from .seeker_states import remembered_seeker_states
-from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, tuned_rationale_thresholds
+from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer
 
 
 logger = logging.get_logger(__name__)
@@ -81,10 +85,12 @@ def train_and_report(
     with training_args.main_process_first(desc="tokenizing"):
         features = features_of(corpus, tokenizer, model_args, data_args)
     model = build_model(model_args, data_args, tokenizer, features["train"])
+    if data_args.decisions_of is not None:
+        take_decisions(model.config, Path(data_args.decisions_of))
     metrics_of = EmpathyMetrics(model.config)
     trainer = trainer_of(model, tokenizer, features, metrics_of, training_args)
     splits: dict[str, dict[str, float]] = {}
-    predictions = None
+    predictions: Any = None
     # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
     is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     with nullcontext() if is_sharded else remembered_seeker_states(model):
@@ -99,6 +105,15 @@ def train_and_report(
             predictions = predicted.predictions
     if trainer.is_world_process_zero():
         record = _record(corpus, model_args, data_args, training_args)
+        if predictions is not None:
+            # What is sharded among processes is in none of them as a whole.
+            record |= measures_of_meaning(
+                trainer.accelerator.unwrap_model(trainer.model),
+                tokenizer,
+                features["test"],
+                predictions,
+                max_responses=0 if is_sharded else training_args.measured_rationales,
+            )
         _report(trainer, features.get("test"), predictions, splits, record)
     return splits.get("test", {})
 
@@ -115,6 +130,8 @@ def _record(
         "pairs": {split: len(rows) for split, rows in corpus.items()},
         "encoder": name_on_hub(model_args.encoder),
     }
+    if data_args.decisions_of is not None:
+        data["twin"] = read_record(Path(data_args.decisions_of)).publishable()
     arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
     return {"arguments": arguments, "data": data}
 
@@ -169,13 +186,30 @@ def trainer_of(
 
 
 def _validate(trainer: EmpathyTrainer, metrics_of: EmpathyMetrics, features: datasets.Dataset) -> dict[str, float]:
-    """The validation split's metrics, with the rationale thresholds that are best on it if they are to be chosen."""
+    """The validation split's metrics, once temperatures and thresholds are chosen on it if they are to be."""
     validated = trainer.predict(features, metric_key_prefix="eval")
+    config, labels = metrics_of.config, validated.label_ids
+    if trainer.args.fit_level_temperatures:
+        config.level_temperatures = fitted_temperatures(validated.predictions[0], labels[0])
     if trainer.args.tune_rationale_thresholds:
-        metrics_of.config.rationale_thresholds = tuned_rationale_thresholds(
-            validated.predictions[1], validated.label_ids[1]
-        )
+        config.rationale_thresholds = tuned_rationale_thresholds(config, features, validated.predictions[1], labels[1])
     return _without_prefix(validated.metrics or {}, "eval") | metrics_of(validated)
+
+
+def take_decisions(config: EmpathyConfig, folder: Path) -> None:
+    """Takes over how the model in a folder decides: what was chosen on its validation split.
+
+    Raises:
+        InputError: If it holds no model, or one that decides something else.
+    """
+    other = read_config(folder)
+    for name in ("mechanisms", "rationale_unit"):
+        if getattr(other, name) != getattr(config, name):
+            raise InputError(
+                f"--decisions_of {folder}: its {name} is {getattr(other, name)!r}, and this model's "
+                f"{getattr(config, name)!r}."
+            )
+    config.level_temperatures, config.rationale_thresholds = other.level_temperatures, other.rationale_thresholds
 
 
 def _train_separately(
@@ -228,7 +262,7 @@ def build_model(
     limit = tokenizer.model_max_length
     if data_args.max_length > limit:
         raise InputError(f"max_length={data_args.max_length}: {model_args.encoder!r} reads at most {limit} tokens.")
-    return EmpathyModel.from_encoder(
+    model = EmpathyModel.from_encoder(
         resolve_encoder(model_args.encoder),
         model_args.mechanisms,
         share_responder_encoder=model_args.share_responder_encoder,
@@ -238,13 +272,19 @@ def build_model(
         attend_to_padding=model_args.attend_to_padding,
         cross_attention_norm=model_args.cross_attention_norm,
         level_pooling=model_args.level_pooling,
+        rationale_unit=model_args.rationale_unit,
         level_weights=level_weights,
+        level_smoothing=model_args.level_smoothing,
         lambda_EI=model_args.lambda_EI,
         lambda_RE=model_args.lambda_RE,
         head_dropout=model_args.head_dropout,
         level_dropout=model_args.level_dropout,
         max_post_length=data_args.max_length,
     )
+    if model_args.freeze_embeddings:
+        for encoder in model.responder_encoders:
+            encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
+    return model
 
 
 def root_inverse_weights(empathy_labels: list[list[int]]) -> list[list[float]]:
@@ -281,6 +321,7 @@ def _report(
             f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n"
         )
         print(metrics_table(splits["test"], config.mechanisms))
+        print(meaning_tables(record))
         print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable_pairs(rows, config, sys.stdout.isatty())}")
     save_plots(folder, rows, config, trainer.state.log_history)
     if trainer.args.save_model:

@@ -9,7 +9,7 @@ def test_defaults_are_roberta_base_and_all_mechanisms():
     model_args, data_args, training_args = parse_arguments([])
     assert model_args.encoder == "roberta-base"
     assert model_args.mechanisms == ["emotional_reactions", "interpretations", "explorations"]
-    assert data_args.unannotated == "none"
+    assert data_args.unannotated == "ignore"
     assert training_args.metric_for_best_model == "macro_f1"
 
 
@@ -71,7 +71,8 @@ def test_help_names_our_arguments_and_their_defaults(capsys):
         parse_arguments(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert stopped.value.code == 0
-    for expected in ("--encoder", "--config FILE", "--unannotated {none,all,original}", "(default: roberta-base)"):
+    choices = "--unannotated {none,ignore,all,original}"
+    for expected in ("--encoder", "--config FILE", choices, "(default: roberta-base)"):
         assert expected in text
 
 

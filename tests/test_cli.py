@@ -140,7 +140,6 @@ def test_prepare_and_evaluate(tmp_path):
 
 def test_what_can_be_mended_is_one_message(model, pairs, tmp_path):
     out = ("--output_path", tmp_path / "out.csv")
-    assert "name the model" in refused("score", "--input_path", pairs, *out)
     both = ("--model", model, "--ER_model_path", model)
     assert "name the model" in refused("score", "--input_path", pairs, *both, *out)
     assert "not emotional_reactions alone" in refused("score", "--input_path", pairs, "--ER_model_path", model, *out)

@@ -49,7 +49,7 @@ def test_labels_sit_on_the_words_of_the_rationale(make_tokenizer):
     assert row["length"] == len(row["seeker_input_ids"]) + len(row["response_input_ids"])
 
 
-@pytest.mark.parametrize(("unannotated", "expected"), [("none", {0}), ("all", {1})])
+@pytest.mark.parametrize(("unannotated", "expected"), [("none", {0}), ("ignore", set()), ("all", {1})])
 def test_what_an_unannotated_response_says(unannotated, expected):
     rows = build_features(CORPUS, wordpiece_tokenizer(), MECHANISMS, max_length=64, unannotated=unannotated)
     without_rationale_at_level_0 = rows[0]["rationale_labels"][1]

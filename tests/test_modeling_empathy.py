@@ -213,6 +213,14 @@ def test_level_weights_weigh_the_identification_loss():
     assert output.identification_loss.item() == pytest.approx(total / weight_sum, rel=1e-5)
 
 
+def test_smoothing_spreads_a_share_of_the_label_over_all_levels():
+    model, batch = tiny_model(level_smoothing=0.3), batch_of(LENGTHS)
+    log_levels = model(**batch).empathy_logits.log_softmax(-1)
+    targets = torch.nn.functional.one_hot(batch["empathy_labels"], 3) * 0.7 + 0.1
+    expected = -(targets * log_levels).sum(-1).mean()
+    assert model(**batch).identification_loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_bf16_autocast_stays_close_and_losses_stay_in_fp32():
     model, batch = tiny_model(), batch_of(LENGTHS)
     exact = model(**batch)
@@ -245,6 +253,8 @@ def test_from_encoder_starts_every_encoder_from_the_pretrained_one(tmp_path):
         ({"level_pooling": "max"}, "level_pooling='max'"),
         ({"level_weights": [[1, 1, 1]]}, r"shape \(3, 3\)"),
         ({"rationale_thresholds": [0.5]}, "rationale_thresholds"),
+        ({"rationale_unit": "sentence"}, "rationale_unit='sentence'"),
+        ({"level_smoothing": 1.0}, "level_smoothing=1.0"),
         ({"encoder_config": {"hidden_size": 3}}, "model_type"),
     ],
 )

@@ -29,7 +29,7 @@ def folder(tmp_path) -> Path:
     tiny_model("bert", max_post_length=40).save_pretrained(folder)
     wordpiece_tokenizer().save_pretrained(folder)
     (folder / "metrics.json").write_text(json.dumps(run_record()))
-    for name in (*(f"confusion_{mechanism}.png" for mechanism in MECHANISMS), "loss_curve.png"):
+    for name in (*(f"confusion_{mechanism}.png" for mechanism in MECHANISMS), "reliability.png", "loss_curve.png"):
         (folder / name).write_bytes(b"\x89PNG")
     (folder / "test_predictions.parquet").write_bytes(b"PAR1 what somebody wrote")
     (folder / "notes.csv").write_text("seeker_post\nwhat somebody wrote\n")
@@ -47,7 +47,7 @@ def staging(tmp_path) -> Path:
 
 def test_what_belongs_to_a_checkpoint_comes_along_and_nothing_else(folder, staging):
     publication = stage_model(str(folder), staging, repo_id="me/empathy")
-    plots = {f"confusion_{mechanism}.png" for mechanism in MECHANISMS} | {"loss_curve.png"}
+    plots = {f"confusion_{mechanism}.png" for mechanism in MECHANISMS} | {"reliability.png", "loss_curve.png"}
     assert set(publication.files) == CHECKPOINT | plots | {"metrics.json"}
     assert set(publication.left_out) == {"checkpoint-7/", "evil.py", "notes.csv", "test_predictions.parquet"}
     assert "wrote" in publication.left_out["notes.csv"]

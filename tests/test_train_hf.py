@@ -15,13 +15,16 @@ from transformers import AutoModel, set_seed
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS, EmpathyModel, EmpathyPipeline
 from modeling_empathy.arguments import parse_arguments
+from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation import evaluate_checkpoint
 from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.model_card import read_record
 from modeling_empathy.preparation import prepare_file
 from modeling_empathy.training import train_and_report
 from tests.csv_files import write_corpus
 from tests.tiny_models import tiny_encoder_config
 from tests.tokenizers_for_tests import wordpiece_tokenizer
+from train_hf import read_corpus
 
 
 REPOSITORY = Path(__file__).parents[1]
@@ -68,7 +71,7 @@ def predictions_in(folder: Path) -> datasets.Dataset:
 
 
 def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, capsys):
-    test_metrics = run(options(inputs, tmp_path / "out", num_train_epochs=6))
+    test_metrics = run(options(inputs, tmp_path / "out", num_train_epochs=6, measured_rationales=4))
     printed = capsys.readouterr().out
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["metrics"]["test"].items() >= test_metrics.items()
@@ -91,7 +94,14 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
         assert again["macro_f1"] == pytest.approx(test_metrics[f"{mechanism}_macro_f1"])
         assert f"{again['accuracy']:.3f}" in printed
         assert (tmp_path / "out" / f"confusion_{mechanism}.png").read_bytes()[:4] == b"\x89PNG"
-    assert (tmp_path / "out" / "loss_curve.png").read_bytes()[:4] == b"\x89PNG"
+    for name in ("loss_curve.png", "reliability.png"):
+        assert (tmp_path / "out" / name).read_bytes()[:4] == b"\x89PNG"
+    for mechanism in MECHANISMS:
+        assert metrics["calibration"][mechanism]["ece_before"] > 0
+        assert 0 < metrics["faithfulness"][mechanism]["faithfulness_responses"] <= 4
+        as_it_is = metrics["context_use"][mechanism]["accuracy"]
+        assert as_it_is == pytest.approx(test_metrics[f"{mechanism}_accuracy"])
+    assert "compr., random" in printed and "levels changed, shuffled" in printed
     spans = [span for mechanism in MECHANISMS for row in rows for span in row[mechanism]["rationales"]]
     assert all(
         row["response_post"][s["start"] : s["end"]] == s["text"]
@@ -115,6 +125,34 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
             assert scored[mechanism]["score"] == pytest.approx(row[mechanism]["score"], abs=1e-4)
             found = [(span["start"], span["end"]) for span in scored[mechanism]["rationales"]]
             assert found == [(span["start"], span["end"]) for span in row[mechanism]["rationales"]]
+
+
+def test_a_model_of_everything_decides_as_its_twin_and_reports_its_figures(inputs, tmp_path):
+    twin = run(options(inputs, tmp_path / "twin", freeze_embeddings=True, measured_rationales=0))
+    argv = options(inputs, tmp_path / "all", train_on_everything=True, decisions_of=tmp_path / "twin", max_steps=2)
+    arguments = parse_arguments(argv)
+    corpus = read_corpus(*arguments[:2], True, True)
+    assert list(corpus) == ["train"] and len(corpus["train"]) == 90
+    assert train_and_report(corpus, *arguments) == {}
+    models = [EmpathyModel.from_pretrained(tmp_path / name) for name in ("twin", "all")]
+    for name in ("level_temperatures", "rationale_thresholds"):
+        assert getattr(models[0].config, name) == getattr(models[1].config, name)
+    assert models[0].config.level_temperatures != [1.0] * 3
+    record = read_record(tmp_path / "all")
+    assert record.pairs == {"train": 90} and not record.test
+    assert record.measured.test["macro_f1"] == twin["macro_f1"]
+    card = (tmp_path / "all" / "README.md").read_text()
+    assert "its twin" in " ".join(card.split()) and f"| explorations | {twin['explorations_accuracy']:.3f} |" in card
+
+    start = EmpathyModel.from_encoder(inputs["encoder"])
+    words = [one.responder_encoders[0].get_input_embeddings().weight for one in (start, *models)]
+    assert words[0].equal(words[1]) and not words[0].equal(words[2])
+
+    with pytest.raises(InputError, match=r"rationale_unit is 'clause', and this model's 'token'"):
+        run(options(inputs, tmp_path / "no", decisions_of=tmp_path / "twin", rationale_unit="token"))
+    with pytest.raises(InputError, match=r"config\.json"):
+        run(options(inputs, tmp_path / "no", decisions_of=tmp_path / "nowhere"))
+    assert not (tmp_path / "no" / "metrics.json").exists()
 
 
 def test_resuming_ends_where_an_uninterrupted_run_ends(inputs, tmp_path):

@@ -8,8 +8,9 @@ from transformers import EvalPrediction
 
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
 from modeling_empathy.arguments import EmpathyTrainingArguments
+from modeling_empathy.decisions import metrics_by_mechanism, tuned_rationale_thresholds
 from modeling_empathy.features import EmpathyDataCollator
-from modeling_empathy.trainer import EmpathyMetrics, EmpathyTrainer, tuned_rationale_thresholds
+from modeling_empathy.trainer import EmpathyMetrics, EmpathyTrainer
 from modeling_empathy.training import root_inverse_weights
 from tests.tiny_models import tiny_model
 
@@ -137,4 +138,40 @@ def test_thresholds_are_the_best_on_annotated_responses():
     # Both rationale tokens lie above 0.3 and the others of the response below; the unannotated response lies higher.
     probabilities[0, :, 0] = [0.32, 0.4, 0.29, 0.1]
     probabilities[1, :, 0] = 0.9
-    assert tuned_rationale_thresholds(probabilities, labels) == [0.3, 0.5, 0.5]
+    assert tuned_rationale_thresholds(EmpathyConfig(), [], probabilities, labels) == [0.3, 0.5, 0.5]
+
+
+def clause_rows() -> tuple[list[dict], np.ndarray, np.ndarray]:
+    """Two responses of two clauses of two tokens each: rows, probabilities and labels `(pair, token, mechanism)`."""
+    row = {
+        "response_post": "a b. c d",
+        "response_offsets": [(0, 1), (2, 4), (5, 6), (7, 8)],
+        "response_special_tokens_mask": [0, 0, 0, 0],
+    }
+    probabilities = np.repeat(np.array([[0.9, 0.1, 0.2, 0.2], [0.1, 0.1, 0.0, 0.3]])[..., None], 3, axis=-1)
+    labels = np.repeat(np.array([[1, 1, 0, 0], [0, 0, 1, 1]])[..., None], 3, axis=-1)
+    return [row, row], probabilities, labels
+
+
+def test_metrics_follow_the_unit_that_the_model_decides_by():
+    rows, probabilities, labels = clause_rows()
+    logits, levels = np.zeros((2, 3, 3)), np.ones((2, 3), dtype=int)
+    logits[0, :, 1] = 1.0  # the second response is rated at level 0
+    logits[1, :, 0] = 1.0
+    found = {
+        unit: metrics_by_mechanism(EmpathyConfig(rationale_unit=unit), rows, (logits, probabilities), (levels, labels))
+        for unit in ("token", "clause")
+    }
+    # By token the first of the two right ones is marked; by clause both, and in the second response the best clause.
+    assert found["token"]["explorations_annotated_token_f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
+    assert found["clause"]["explorations_annotated_token_f1_macro"] == 1.0
+    assert found["clause"]["explorations_shown_token_f1_macro"] == 0.5, "at level 0 nothing is shown"
+    assert found["clause"]["explorations_shown_token_recall_micro"] == 0.5
+
+
+def test_thresholds_of_clauses_are_chosen_by_what_clauses_get():
+    rows, probabilities, labels = clause_rows()
+    labels[0, 2:] = 1  # the whole response, whose clauses have .5 and .2
+    labels[1] = 0
+    found = tuned_rationale_thresholds(EmpathyConfig(rationale_unit="clause"), rows, probabilities, labels)
+    assert found == [0.2] * 3

@@ -27,6 +27,7 @@ TRAVELLING = {
     "mechanisms.py",
     "modeling_empathy.py",
     "pipeline_empathy.py",
+    "rationale_decisions.py",
     "rationale_spans.py",
 }
 

