@@ -9,7 +9,7 @@ CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)',--source
 OUTPUT ?= output/$(if $(EMPATHY_CORPUS_DIR),corpus,sample)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test bench check format clean
+.PHONY: help install train test bench pretrained check format clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,13 @@ test: install  ## Run the tests; ARGS=further options of pytest
 
 bench: install  ## Measure speed on the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options of benchmarks
 	$(BIN)/python -m benchmarks $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)') $(ARGS)
+
+pretrained: install  ## Make the model that is part of the package anew: EMPATHY_CORPUS_DIR=folder
+	$(BIN)/python train_hf.py --recipe embedded $(CORPUS) --output_dir output/twin
+	$(BIN)/python train_hf.py --recipe embedded $(CORPUS) --output_dir output/everything \
+		--train_on_everything true --decisions_of output/twin
+	rm -rf modeling_empathy/pretrained
+	$(BIN)/empathy pack --model output/everything --output_path modeling_empathy/pretrained
 
 check: install  ## Lint, format and types
 	$(BIN)/ruff check .
