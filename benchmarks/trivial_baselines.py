@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
+import numpy as np
+
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy import MECHANISMS
+from modeling_empathy import MECHANISMS, EmpathyConfig
+from modeling_empathy.decisions import metrics_by_mechanism
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.features import build_features
-from modeling_empathy.metrics import identification_metrics, rationale_metrics
+from modeling_empathy.rationale_spans import IGNORE_INDEX
 from modeling_empathy.report import metrics_table
 
 
@@ -29,15 +32,15 @@ def main() -> None:
     test = build_features(
         corpus["test"], load_tokenizer(arguments.encoder), MECHANISMS, max_length=arguments.max_length
     )
-    metrics: dict[str, float] = {}
+    levels = np.array(test["empathy_labels"])
+    logits = np.zeros((*levels.shape, 3))
     for index, mechanism in enumerate(MECHANISMS):
         most_frequent = Counter(row["level"] for row in corpus["train"][mechanism]).most_common(1)[0][0]
-        labels = [labels[index] for labels in test["rationale_labels"]]
-        of_mechanism = identification_metrics(
-            [most_frequent] * len(test), [row[index] for row in test["empathy_labels"]]
-        )
-        of_mechanism |= rationale_metrics([[1.0] * len(tokens) for tokens in labels], labels)
-        metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
+        logits[:, index, most_frequent] = 1
+    labels = np.full((len(test), arguments.max_length, len(MECHANISMS)), IGNORE_INDEX)
+    for row, of_row in enumerate(test["rationale_labels"]):
+        labels[row, : len(of_row[0])] = np.array(of_row).T
+    metrics = metrics_by_mechanism(EmpathyConfig(), test, (logits, np.ones(labels.shape)), (levels, labels))
     print(metrics_table(metrics, MECHANISMS))
 
 

@@ -1,0 +1,93 @@
+#!/usr/bin/env python
+"""How far the annotations agree with themselves: pairs of posts that occur more than once, annotated each time.
+
+    python -m benchmarks.label_noise --data_dir path/to/csvs
+
+A model that is right about an annotation as often as another annotation of the same pair has little left to learn. Two
+pairs are the same where both posts are, but for case and white space. Rationales are compared by characters, as one
+annotation would score if it were predicted for the other, where both have one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import datasets
+import numpy as np
+
+from benchmarks.paired_bootstrap import Estimate
+from dataset_scripts.epitome import load_epitome
+from modeling_empathy.corpus import split_of
+from modeling_empathy.mechanisms import MECHANISMS
+from modeling_empathy.metrics import identification_metrics, rationale_metrics
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", help="folder of the corpus; else as train_hf.py finds it")
+    parser.add_argument("--bootstrap", type=int, default=2000, help="resamples (default: %(default)s)")
+    args = parser.parse_args()
+    corpus = load_epitome(data_dir=args.data_dir)
+    rows = datasets.concatenate_datasets(list(corpus.values())).to_list()
+    pairs = list(repeated(rows))
+    apart = sum(split_of(one["sp_id"]) != split_of(other["sp_id"]) for one, other in pairs)
+    print(f"{len(pairs)} times a pair occurs again among {len(rows)}; {apart} times in another split\n")
+    print(
+        "| mechanism | equal levels | kappa | both have a rationale | token-F1 | IOU-F1 |\n|---|---|---|---|---|---|"
+    )
+    for mechanism in MECHANISMS:
+        values = {name: _interval(of, args.bootstrap) for name, of in agreement(pairs, mechanism).items() if len(of)}
+        cells = [f"{one.value:.3f} [{one.low:.2f}, {one.high:.2f}]" for one in values.values()]
+        both = len(agreement(pairs, mechanism)["token_f1"])
+        levels = [[copy[mechanism]["level"] for copy in pair] for pair in pairs]
+        # Neither copy is the reference, so each is once.
+        kappa = identification_metrics(
+            [one for one, _ in levels] + [other for _, other in levels],
+            [other for _, other in levels] + [one for one, _ in levels],
+        )["quadratic_weighted_kappa"]
+        print(f"| {mechanism.replace('_', ' ')} | {cells[0]} | {kappa:.3f} | {both} | {' | '.join(cells[1:])} |")
+
+
+def repeated(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """All two rows of the same posts."""
+    copies = defaultdict(list)
+    for row in rows:
+        copies[tuple(" ".join(row[post].lower().split()) for post in ("seeker_post", "response_post"))].append(row)
+    for of_pair in copies.values():
+        yield from combinations(of_pair, 2)
+
+
+def agreement(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], mechanism: str) -> dict[str, list[float]]:
+    """Of each two copies whether their levels are equal, and of those with two rationales their F1."""
+    found: dict[str, list[float]] = {"equal": [], "token_f1": [], "iou_f1": []}
+    for one, other in pairs:
+        found["equal"].append(float(one[mechanism]["level"] == other[mechanism]["level"]))
+        marks = [_marks(copy, mechanism) for copy in (one, other)]
+        if all(any(of_copy) for of_copy in marks):
+            # By place in what is no white space, so that copies that differ in it compare.
+            found["token_f1"].append(rationale_metrics([marks[0]], [marks[1]])["all_token_f1_macro"])
+            found["iou_f1"].append(rationale_metrics([marks[0]], [marks[1]])["all_iou_f1_macro"])
+    return found
+
+
+def _marks(row: Mapping[str, Any], mechanism: str) -> list[int]:
+    spans = [(span["start"], span["end"]) for span in row[mechanism]["rationales"]]
+    return [
+        int(any(start <= place < end for start, end in spans))
+        for place, character in enumerate(row["response_post"])
+        if not character.isspace()
+    ]
+
+
+def _interval(values: Sequence[float], resamples: int) -> Estimate:
+    drawn = np.random.default_rng(0).choice(values, (resamples, len(values))).mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Estimate(float(np.mean(values)), float(low), float(high))
+
+
+if __name__ == "__main__":
+    main()
