@@ -53,11 +53,12 @@ def train_and_report(
 ) -> dict[str, float]:
     """Trains on the train split, keeps the best checkpoint on validation, reports on the test split.
 
-    The rationale thresholds are chosen on the validation split too, and saved in the model's configuration. With
+    Level temperatures and rationale thresholds are chosen on the validation split too, unless those of another run are
+    to be taken, and saved in the model's configuration. With
     `model_args.separate_models` all this happens once for each mechanism, in a folder of its own.
 
     Writes to `training_args.output_dir`: the model with its code and tokenizer, `metrics.json`,
-    `test_predictions.parquet`, `confusion_{mechanism}.png` and `loss_curve.png`.
+    `test_predictions.parquet`, `confusion_{mechanism}.png`, `reliability.png` and `loss_curve.png`.
 
     Args:
         corpus: The split `train`, and `validation` and `test` where there are such.
@@ -96,7 +97,8 @@ def train_and_report(
     with nullcontext() if is_sharded else remembered_seeker_states(model):
         trainer.train(resume_from_checkpoint=_checkpoint(training_args))
         if "validation" in features:
-            splits["validation"] = _validate(trainer, metrics_of, features["validation"])
+            decides = data_args.decisions_of is None
+            splits["validation"] = _validate(trainer, metrics_of, features["validation"], decides)
         if training_args.save_model:
             trainer.save_model()
         if "test" in features:
@@ -185,13 +187,15 @@ def trainer_of(
     return trainer
 
 
-def _validate(trainer: EmpathyTrainer, metrics_of: EmpathyMetrics, features: datasets.Dataset) -> dict[str, float]:
+def _validate(
+    trainer: EmpathyTrainer, metrics_of: EmpathyMetrics, features: datasets.Dataset, decides: bool
+) -> dict[str, float]:
     """The validation split's metrics, once temperatures and thresholds are chosen on it if they are to be."""
     validated = trainer.predict(features, metric_key_prefix="eval")
     config, labels = metrics_of.config, validated.label_ids
-    if trainer.args.fit_level_temperatures:
+    if decides and trainer.args.fit_level_temperatures:
         config.level_temperatures = fitted_temperatures(validated.predictions[0], labels[0])
-    if trainer.args.tune_rationale_thresholds:
+    if decides and trainer.args.tune_rationale_thresholds:
         config.rationale_thresholds = tuned_rationale_thresholds(config, features, validated.predictions[1], labels[1])
     return _without_prefix(validated.metrics or {}, "eval") | metrics_of(validated)
 

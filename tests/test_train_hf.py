@@ -155,6 +155,16 @@ def test_a_model_of_everything_decides_as_its_twin_and_reports_its_figures(input
     assert not (tmp_path / "no" / "metrics.json").exists()
 
 
+def test_development_leaves_the_test_split_alone(inputs, tmp_path):
+    whole = load_epitome(data_dir=inputs["data_dir"])
+    arguments = parse_arguments(options(inputs, tmp_path / "out", development=True))
+    corpus = read_corpus(*arguments[:2], True, True)
+    train, held_out = (set(corpus[split]["sp_id"]) for split in ("train", "test"))
+    assert held_out and train and not train & held_out
+    assert train | held_out == set(whole["train"]["sp_id"])
+    assert corpus["validation"]["rp_id"] == whole["validation"]["rp_id"]
+
+
 def test_resuming_ends_where_an_uninterrupted_run_ends(inputs, tmp_path):
     keep = {"save_total_limit": 5, "load_best_model_at_end": False}
     run(options(inputs, tmp_path / "whole", **keep))
