@@ -181,8 +181,8 @@ def test_folders_that_are_no_checkpoint_are_refused(folder, staging, tmp_path):
 def test_what_does_not_load_or_says_something_else_without_the_package_is_not_published(folder, staging):
     stage_model(str(folder), staging)
     check_model_loads(staging)
-    code = (staging / "pipeline_empathy.py").read_text()
-    (staging / "pipeline_empathy.py").write_text(code.replace(".softmax(-1)", ".mul(2).softmax(-1)"))
+    code = (staging / "modeling_empathy.py").read_text()
+    (staging / "modeling_empathy.py").write_text(code.replace("/ temperatures", "* 2 / temperatures"))
     with pytest.raises(InputError, match="gives other scores where this package is not installed"):
         check_model_loads(staging)
     (staging / "encoded_pairs.py").write_text("import modeling_empathy\n")
