@@ -218,6 +218,9 @@ class EmpathyTrainingArguments(TrainingArguments):
                 "--push_to_hub would send the whole output folder, with what people wrote: publish the trained model "
                 "with push_to_hub.py."
             )
+        if not self.load_best_model_at_end:
+            # Or the best checkpoint would be kept in place of the newest, from which a run goes on.
+            self.metric_for_best_model = None
         # Pinned memory is for copies to an accelerator; without one torch warns at every data loader.
         self.dataloader_pin_memory = self.dataloader_pin_memory and self.device.type != "cpu"
 

@@ -167,6 +167,8 @@ def test_development_leaves_the_test_split_alone(inputs, tmp_path):
 
 def test_resuming_ends_where_an_uninterrupted_run_ends(inputs, tmp_path):
     keep = {"save_total_limit": 5, "load_best_model_at_end": False}
+    run(options(inputs, tmp_path / "newest", load_best_model_at_end=False, num_train_epochs=3))
+    assert [path.name for path in (tmp_path / "newest").glob("checkpoint-*")] == ["checkpoint-15"]
     run(options(inputs, tmp_path / "whole", **keep))
     checkpoints = sorted((tmp_path / "whole").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     assert len(checkpoints) == 2
