@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from .checkpoint_names import PICKLES, checkpoint_folder
 from .configuration_empathy import EmpathyConfig
 from .conversion import model_from_pth, model_to_state_dict
-from .encoders import load_tokenizer
+from .encoders import EMBEDDED, load_tokenizer
 from .engine import ScoringEngine
 from .errors import InputError, first_line
 from .files import whole_file, whole_folder
@@ -131,6 +131,8 @@ def _onnx_engine(name: str, tokenizer: str | None, precision: str) -> ScoringEng
     if not folder.is_dir():
         raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
     config = EmpathyConfig.from_pretrained(folder)
+    if tokenizer is None and (folder / DELTAS).is_file():
+        tokenizer = EMBEDDED
     own = own_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
     backend = OnnxBackend(folder / "onnx", precision=precision)  # type: ignore[arg-type]  # checked by the caller
     return ScoringEngine(backend, own, config)

@@ -119,6 +119,11 @@ def test_the_package_has_a_model_that_scores_with_no_network_and_no_training(tmp
     assert "What happened?" in first.rpartition("EX")[2] and second.startswith("1,ok,Go away,0,")
 
 
+def test_without_graphs_it_says_how_to_get_them():
+    with pytest.raises(InputError, match="empathy export-onnx"):
+        ScoringEngine.from_pretrained(backend="onnx")
+
+
 def test_it_is_small_and_says_what_it_is_and_under_which_terms():
     sizes = {path.name: path.stat().st_size for path in PRETRAINED.iterdir()}
     assert sum(sizes.values()) < 25e6 and {DELTAS, "config.json", "README.md", "metrics.json"} <= set(sizes)
