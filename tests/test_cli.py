@@ -49,7 +49,7 @@ def pairs(tmp_path) -> Path:
 
 def test_help_teaches_every_command():
     text = empathy("--help")
-    for name in ("prepare", "convert", "score", "evaluate", "export-dataset", "export-onnx"):
+    for name in ("prepare", "convert", "score", "evaluate", "export-dataset", "export-onnx", "adapt", "pack"):
         assert name in text
         assert "Usage" in empathy(name, "--help")
     assert "--ER_model_path" in empathy("score", "--help")

@@ -17,7 +17,10 @@ from modeling_empathy.packed_checkpoint import DELTAS, PRETRAINED, load_packed, 
 from tests.tiny_models import tiny_model
 
 
-PAIRS = [("I failed again and feel useless.", "I'm so sorry to hear that. What happened?"), ("ok", "Go away")]
+PAIRS = [
+    ("I failed again and feel useless.", "I'm so sorry to hear that. What happened?"),
+    ("My landlord kept the deposit.", "You can ask the court to get it back."),
+]
 
 
 def trained(**config) -> EmpathyModel:
@@ -116,7 +119,7 @@ def test_the_package_has_a_model_that_scores_with_no_network_and_no_training(tmp
     assert done.exit_code == 0, done.output
     header, first, second = (tmp_path / "pairs.scores.csv").read_text().splitlines()
     assert header.startswith("id,seeker_post,response_post,ER_label")
-    assert "What happened?" in first.rpartition("EX")[2] and second.startswith("1,ok,Go away,0,")
+    assert "What happened?" in first.rpartition("EX")[2] and second.startswith("1,My landlord kept the deposit.,You can ask the court to get it back.,0,")
 
 
 def test_without_graphs_it_says_how_to_get_them():
@@ -127,7 +130,7 @@ def test_without_graphs_it_says_how_to_get_them():
 def test_it_is_small_and_says_what_it_is_and_under_which_terms():
     sizes = {path.name: path.stat().st_size for path in PRETRAINED.iterdir()}
     assert sum(sizes.values()) < 25e6 and {DELTAS, "config.json", "README.md", "metrics.json"} <= set(sizes)
-    card = " ".join((PRETRAINED / "README.md").read_text().split())
+    card = " ".join((PRETRAINED / "README.md").read_text().split()).lower()
     for said in ("non-profit academic research", "its twin", "do not use it to rank", "local crisis line"):
         assert said in card, said
     record = json.loads((PRETRAINED / "metrics.json").read_text())
