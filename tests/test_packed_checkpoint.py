@@ -119,7 +119,8 @@ def test_the_package_has_a_model_that_scores_with_no_network_and_no_training(tmp
     assert done.exit_code == 0, done.output
     header, first, second = (tmp_path / "pairs.scores.csv").read_text().splitlines()
     assert header.startswith("id,seeker_post,response_post,ER_label")
-    assert "What happened?" in first.rpartition("EX")[2] and second.startswith("1,My landlord kept the deposit.,You can ask the court to get it back.,0,")
+    assert "What happened?" in first.rpartition("EX")[2]
+    assert second.startswith(",".join(["1", *PAIRS[1], "0,"]))
 
 
 def test_without_graphs_it_says_how_to_get_them():
