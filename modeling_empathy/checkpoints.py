@@ -22,7 +22,6 @@ from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
 from .mechanisms import ABBREVIATIONS
-from .model_card import packed_files
 from .modeling_empathy import EmpathyModel
 from .packed_checkpoint import DELTAS, PRETRAINED, load_packed, pack
 from .pipeline_empathy import own_tokenizer
@@ -159,6 +158,8 @@ def pack_checkpoint(model: str, output_path: Path) -> str:
     Raises:
         InputError: If the checkpoint can't be packed; then nothing is written.
     """
+    from .model_card import packed_files  # whose tables, data sets and templates scoring should not wait for
+
     loaded, _ = load_checkpoint(model)
     source = checkpoint_folder(model)
     with whole_folder(output_path) as folder:
