@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling_empathy.mechanisms import LEVELS
 from modeling_empathy.metrics import rationale_metrics
-from modeling_empathy.rationale_spans import IGNORE_INDEX
+from modeling_empathy.model.mechanisms import LEVELS
+from modeling_empathy.model.rationale_spans import IGNORE_INDEX
 
 
 # `{mechanism}_{metric}` as in metrics.json, and `mean_{metric}` of all mechanisms; `(1 + resamples,)`, the first value

@@ -16,7 +16,7 @@ from modeling_empathy import MECHANISMS, EmpathyConfig
 from modeling_empathy.decisions import metrics_by_mechanism
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.features import build_features
-from modeling_empathy.rationale_spans import IGNORE_INDEX
+from modeling_empathy.model.rationale_spans import IGNORE_INDEX
 from modeling_empathy.report import metrics_table
 
 

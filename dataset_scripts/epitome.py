@@ -26,7 +26,7 @@ from modeling_empathy.annotated_files import TEXTS, annotation_features, rationa
 from modeling_empathy.corpus import JoinedPair, join_mechanisms, read_mechanism, split_of
 from modeling_empathy.errors import InputError
 from modeling_empathy.files import write_whole
-from modeling_empathy.mechanisms import MECHANISMS
+from modeling_empathy.model.mechanisms import MECHANISMS
 from modeling_empathy.provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder
 from modeling_empathy.rationale_labels import label_responses
 
@@ -36,19 +36,6 @@ REPORT_NAME = "alignment_report.json"
 SOURCES = ("auto", "sample")
 
 _UPSTREAM = f"https://raw.githubusercontent.com/behavioral-data/Empathy-Mental-Health/{UPSTREAM_COMMIT}/dataset"
-# Modules whose code decides what the built data hold: an edit to one of them makes the cached data stale.
-_CODE = (
-    "alignment_report",
-    "annotated_files",
-    "corpus",
-    "csv_records",
-    "errors",
-    "mechanisms",
-    "provenance",
-    "rationale_alignment",
-    "rationale_labels",
-    "rationale_spans",
-)
 
 _DESCRIPTION = """\
 Pairs of a seeker post and a response post from peer support on Reddit, annotated with the level (no, weak, strong) at
@@ -268,7 +255,8 @@ def _fingerprint(folder: Path | None, tokenizer: str | None) -> str:
     """Changes with the files that are read, with the code that reads them and with a tokenizer's folder."""
     digest = hashlib.sha256()
     package = Path(str(modeling_empathy.__file__)).parent
-    paths = [Path(__file__), *(package / f"{name}.py" for name in _CODE)]
+    # All of it, although little of it decides what the built data hold: no list of modules has to be kept.
+    paths = [Path(__file__), *sorted(package.rglob("*.py"))]
     if folder is not None:
         paths += sorted(folder.glob("*.csv"))
     if tokenizer is not None:

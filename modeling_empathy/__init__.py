@@ -15,25 +15,25 @@ from .registration import register_lazily
 __version__ = "0.1.0"
 
 _HOMES = {
-    "EmpathyConfig": "configuration_empathy",
-    "EmpathyModel": "modeling_empathy",
-    "EmpathyOutput": "modeling_empathy",
-    "EmpathyPipeline": "pipeline_empathy",
-    "LEVELS": "mechanisms",
-    "MECHANISMS": "mechanisms",
+    "EmpathyConfig": "model.configuration_empathy",
+    "EmpathyModel": "model.modeling_empathy",
+    "EmpathyOutput": "model.modeling_empathy",
+    "EmpathyPipeline": "model.pipeline_empathy",
+    "LEVELS": "model.mechanisms",
+    "MECHANISMS": "model.mechanisms",
     "ScoringEngine": "engine",
 }
 
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
-    from .configuration_empathy import EmpathyConfig as EmpathyConfig
     from .engine import ScoringEngine as ScoringEngine
-    from .mechanisms import LEVELS as LEVELS
-    from .mechanisms import MECHANISMS as MECHANISMS
-    from .modeling_empathy import EmpathyModel as EmpathyModel
-    from .modeling_empathy import EmpathyOutput as EmpathyOutput
-    from .pipeline_empathy import EmpathyPipeline as EmpathyPipeline
+    from .model.configuration_empathy import EmpathyConfig as EmpathyConfig
+    from .model.mechanisms import LEVELS as LEVELS
+    from .model.mechanisms import MECHANISMS as MECHANISMS
+    from .model.modeling_empathy import EmpathyModel as EmpathyModel
+    from .model.modeling_empathy import EmpathyOutput as EmpathyOutput
+    from .model.pipeline_empathy import EmpathyPipeline as EmpathyPipeline
 
 
 def __getattr__(name: str) -> Any:

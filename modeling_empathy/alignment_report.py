@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from .mechanisms import LEVELS
+from .model.mechanisms import LEVELS
 
 
 if TYPE_CHECKING:

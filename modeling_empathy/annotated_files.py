@@ -15,7 +15,7 @@ from .alignment_report import AlignmentReport
 from .corpus import COLUMNS, AnnotatedPair, read_mechanism
 from .csv_records import check_columns, csv_header
 from .errors import InputError, shortened
-from .mechanisms import LEVELS
+from .model.mechanisms import LEVELS
 from .prepared import PREPARED_COLUMNS, read_prepared_csv
 from .provenance import record_provenance
 

@@ -14,8 +14,8 @@ from typing import cast
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
-from .configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
-from .mechanisms import MECHANISMS
+from .model.configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
+from .model.mechanisms import MECHANISMS
 from .original_arguments import add_original_arguments, implied_options
 from .precision import computes_in_bfloat16
 from .rationale_labels import UNANNOTATED

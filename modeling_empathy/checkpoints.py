@@ -14,17 +14,17 @@ from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 
 from .checkpoint_names import PICKLES, checkpoint_folder
-from .configuration_empathy import EmpathyConfig
 from .conversion import model_from_pth, model_to_state_dict
 from .encoders import EMBEDDED, load_tokenizer
 from .engine import ScoringEngine
 from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
-from .mechanisms import ABBREVIATIONS
-from .modeling_empathy import EmpathyModel
+from .model.configuration_empathy import EmpathyConfig
+from .model.mechanisms import ABBREVIATIONS
+from .model.modeling_empathy import EmpathyModel
+from .model.pipeline_empathy import own_tokenizer
 from .packed_checkpoint import DELTAS, PRETRAINED, load_packed, pack
-from .pipeline_empathy import own_tokenizer
 
 
 ORIGINAL_ENCODER = "roberta-base"

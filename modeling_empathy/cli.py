@@ -11,7 +11,7 @@ import typer
 from .adaptation_command import adapt
 from .command_line import DataDir, Salt, Source, new_app, told
 from .errors import InputError
-from .mechanisms import ABBREVIATIONS
+from .model.mechanisms import ABBREVIATIONS
 
 
 # What computes is imported by the command that needs it, so that `--help` does not wait for torch.

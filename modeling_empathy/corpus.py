@@ -10,7 +10,7 @@ from pathlib import Path
 from .alignment_report import AlignmentReport
 from .csv_records import CsvRow, check_text, read_csv, wrong_cell
 from .errors import InputError, shortened
-from .mechanisms import LEVELS
+from .model.mechanisms import LEVELS
 from .rationale_alignment import align_rationale, is_shortened, map_span
 
 

@@ -30,7 +30,7 @@ from .alignment_report import FileCounts
 from .cards import CARD, render_card
 from .croissant import write_croissant
 from .files import whole_folder
-from .mechanisms import LEVELS, MECHANISMS
+from .model.mechanisms import LEVELS, MECHANISMS
 from .provenance import Provenance, provenance_of_corpus
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .configuration_empathy import EmpathyConfig
 from .metrics import identification_metrics, rationale_metrics
-from .rationale_decisions import decided_by_clause
+from .model.configuration_empathy import EmpathyConfig
+from .model.rationale_decisions import decided_by_clause
 
 
 # Metrics of what is shown: those that need no scores.

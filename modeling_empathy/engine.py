@@ -10,11 +10,11 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
-from .configuration_empathy import EmpathyConfig
-from .encoded_pairs import EncodedPair, encode_pairs, pad
-from .modeling_empathy import EmpathyModel
+from .model.configuration_empathy import EmpathyConfig
+from .model.encoded_pairs import EncodedPair, encode_pairs, pad
+from .model.modeling_empathy import EmpathyModel
+from .model.pipeline_empathy import describe_pair, join_windows
 from .packed_layers import packed
-from .pipeline_empathy import describe_pair, join_windows
 
 
 # Where larger batches stop to be faster: measured on CPUs, reckoned for others.

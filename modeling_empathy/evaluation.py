@@ -10,12 +10,12 @@ import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from .configuration_empathy import EmpathyConfig
 from .decisions import decided, metrics_by_mechanism
 from .features import EmpathyDataCollator, build_features
-from .modeling_empathy import EmpathyModel
+from .model.configuration_empathy import EmpathyConfig
+from .model.modeling_empathy import EmpathyModel
+from .model.rationale_spans import IGNORE_INDEX
 from .original_metrics import original_metrics
-from .rationale_spans import IGNORE_INDEX
 from .report import metrics_table
 
 

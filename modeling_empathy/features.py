@@ -10,9 +10,9 @@ import datasets
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .encoded_pairs import pad_posts
+from .model.encoded_pairs import pad_posts
+from .model.rationale_spans import IGNORE_INDEX
 from .rationale_labels import label_responses
-from .rationale_spans import IGNORE_INDEX
 
 
 def build_features(

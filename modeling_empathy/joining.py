@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from .configuration_empathy import EmpathyConfig
 from .errors import InputError
-from .modeling_empathy import EmpathyModel
+from .model.configuration_empathy import EmpathyConfig
+from .model.modeling_empathy import EmpathyModel
 
 
 def join_models(models: Sequence[EmpathyModel]) -> EmpathyModel:

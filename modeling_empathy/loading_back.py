@@ -13,7 +13,7 @@ from typing import Any
 
 from .checkpoints import load_checkpoint
 from .errors import InputError
-from .pipeline_empathy import EmpathyPipeline
+from .model.pipeline_empathy import EmpathyPipeline
 
 
 # Of nobody: written to have something to score.

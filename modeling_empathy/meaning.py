@@ -14,7 +14,7 @@ from .context_use import context_use, context_use_table
 from .evaluation import predict
 from .faithfulness import faithfulness_table, rationale_faithfulness
 from .features import EmpathyDataCollator
-from .modeling_empathy import EmpathyModel
+from .model.modeling_empathy import EmpathyModel
 from .report import held_out_predictions
 from .seeker_states import remembered_seeker_states
 from .trainer import without_autocast

@@ -11,10 +11,10 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from .cards import CARD, render_card
-from .configuration_empathy import EmpathyConfig
 from .errors import InputError, first_line
 from .files import write_whole
-from .mechanisms import LEVELS
+from .model.configuration_empathy import EmpathyConfig
+from .model.mechanisms import LEVELS
 from .provenance import CITATION, Provenance
 from .report import TABLE, metrics_table
 

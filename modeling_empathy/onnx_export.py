@@ -14,10 +14,10 @@ from torch import nn
 
 from .checkpoint_names import checkpoint_folder
 from .checkpoints import load_checkpoint
-from .encoded_pairs import pad_posts
 from .errors import InputError, first_line
 from .files import whole_folder
-from .modeling_empathy import EmpathyModel
+from .model.encoded_pairs import pad_posts
+from .model.modeling_empathy import EmpathyModel
 from .onnx_backend import RESPONSES, SEEKER_ENCODER, OnnxBackend, Precision, graph_path, require_onnx
 
 

@@ -15,7 +15,7 @@ from transformers.hf_argparser import string_to_bool
 
 from .annotated_files import mechanism_of
 from .checkpoint_names import checkpoint_folder
-from .mechanisms import MECHANISMS
+from .model.mechanisms import MECHANISMS
 
 
 # The original's name -> ours, the type, and its default there.

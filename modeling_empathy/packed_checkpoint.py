@@ -19,10 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerBase
 
-from .configuration_empathy import EmpathyConfig
 from .encoders import EMBEDDED, EMBEDDED_ON_HUB, load_tokenizer, resolve_encoder
 from .errors import InputError, first_line
-from .modeling_empathy import EmpathyModel
+from .model.configuration_empathy import EmpathyConfig
+from .model.modeling_empathy import EmpathyModel
 
 
 DELTAS = "deltas.safetensors"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from .csv_records import TEXT, check_columns, csv_rows, unreadable
 from .errors import InputError, RowError, raise_error, shortened
-from .mechanisms import ABBREVIATIONS
+from .model.mechanisms import ABBREVIATIONS
 
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}

@@ -11,8 +11,8 @@ import numpy as np
 from transformers.utils import logging
 
 from .calibration import expected_calibration_error, level_probabilities, reliability
-from .configuration_empathy import EmpathyConfig
 from .files import write_whole
+from .model.configuration_empathy import EmpathyConfig
 from .report import confusion_counts
 
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from .corpus import AnnotatedPair, checked_level
 from .csv_records import CsvRow, check_text, read_csv, wrong_cell
+from .model.rationale_spans import token_scores_to_spans
 from .rationale_labels import label_responses
-from .rationale_spans import token_scores_to_spans
 
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ TASK = "empathy"
 def register_lazily() -> None:
     """Registers the Auto classes and the pipeline task, now or when what they need is imported."""
     for theirs, ours, register in (
-        ("transformers.models.auto.configuration_auto", "configuration_empathy", _register_config),
-        ("transformers.models.auto.modeling_auto", "modeling_empathy", _register_model),
-        ("transformers.pipelines", "pipeline_empathy", _register_pipeline),
+        ("transformers.models.auto.configuration_auto", "model.configuration_empathy", _register_config),
+        ("transformers.models.auto.modeling_auto", "model.modeling_empathy", _register_model),
+        ("transformers.pipelines", "model.pipeline_empathy", _register_pipeline),
     ):
         # Ours imports theirs in its first lines, when it has no class to register yet: it is done at the end of ours.
         _after_import(f"{__package__}.{ours}", register)
@@ -43,7 +43,7 @@ def _import_if_possible(name: str) -> None:
 def _register_config() -> None:
     from transformers import AutoConfig
 
-    from .configuration_empathy import EmpathyConfig
+    from .model.configuration_empathy import EmpathyConfig
 
     AutoConfig.register(EmpathyConfig.model_type, EmpathyConfig, exist_ok=True)
 
@@ -51,8 +51,8 @@ def _register_config() -> None:
 def _register_model() -> None:
     from transformers import AutoModel
 
-    from .configuration_empathy import EmpathyConfig
-    from .modeling_empathy import EmpathyModel
+    from .model.configuration_empathy import EmpathyConfig
+    from .model.modeling_empathy import EmpathyModel
 
     AutoModel.register(EmpathyConfig, EmpathyModel, exist_ok=True)
 
@@ -61,7 +61,7 @@ def _register_pipeline() -> None:
     from transformers import AutoModel
     from transformers.pipelines import PIPELINE_REGISTRY
 
-    from .pipeline_empathy import EmpathyPipeline
+    from .model.pipeline_empathy import EmpathyPipeline
 
     if TASK not in PIPELINE_REGISTRY.get_supported_tasks():
         PIPELINE_REGISTRY.register_pipeline(TASK, pipeline_class=EmpathyPipeline, pt_model=AutoModel)

@@ -13,10 +13,10 @@ import datasets
 import numpy as np
 
 from .calibration import level_probabilities
-from .configuration_empathy import EmpathyConfig
-from .encoded_pairs import EncodedPair
 from .files import write_whole
-from .pipeline_empathy import describe_mechanism
+from .model.configuration_empathy import EmpathyConfig
+from .model.encoded_pairs import EncodedPair
+from .model.pipeline_empathy import describe_mechanism
 from .tables import table_by_mechanism
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from .encoded_pairs import EncodedPair
 from .engine import PAIRS_A_STRETCH, ScoringEngine
 from .errors import InputError, RowError, raise_error
 from .files import check_apart, whole_file
+from .model.encoded_pairs import EncodedPair
 from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
 
 
@@ -62,7 +62,7 @@ def score_file(
         input_format: Of the input; by its ending when left out.
         rationale_format: `"spans"`, or `"mask"` as the original has it: 0 and 1 for each token up to the length that
             the model was trained with (with `stride`, all of the response's), whatever the level.
-        stride: As in [`~modeling_empathy.pipeline_empathy.EmpathyPipeline`].
+        stride: As in [`~modeling_empathy.model.pipeline_empathy.EmpathyPipeline`].
         skip_errors: Whether a row that can't be used is listed in `{output_path}.errors.jsonl` and left out, instead
             of being an error.
         show_progress: Whether a bar counts pairs.

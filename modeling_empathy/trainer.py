@@ -22,8 +22,8 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput
 
 from .arguments import EmpathyTrainingArguments
-from .configuration_empathy import EmpathyConfig
 from .decisions import metrics_by_mechanism
+from .model.configuration_empathy import EmpathyConfig
 
 
 class EmpathyTrainer(Trainer):

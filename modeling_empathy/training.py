@@ -17,7 +17,6 @@ from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .calibration import fitted_temperatures
-from .configuration_empathy import EmpathyConfig
 from .decisions import tuned_rationale_thresholds
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError
@@ -25,10 +24,11 @@ from .features import EmpathyDataCollator, build_features
 from .files import write_whole
 from .joining import join_models
 from .meaning import meaning_tables, measures_of_meaning
-from .mechanisms import LEVELS
+from .model.configuration_empathy import EmpathyConfig
+from .model.mechanisms import LEVELS
+from .model.modeling_empathy import EmpathyModel
+from .model.pipeline_empathy import own_tokenizer
 from .model_card import RECORD, read_config, read_record, save_model_card
-from .modeling_empathy import EmpathyModel
-from .pipeline_empathy import own_tokenizer
 from .plots import save_plots
 from .provenance import provenance_of_corpus
 from .report import (

@@ -6,7 +6,7 @@ import torch
 from modeling_empathy import MECHANISMS, EmpathyPipeline
 from modeling_empathy.engine import ScoringEngine, TorchBackend
 from modeling_empathy.errors import InputError
-from tests.test_pipeline_empathy import LONG_RESPONSE, PAIRS, TOKENIZERS, assert_same
+from tests.model.test_pipeline_empathy import LONG_RESPONSE, PAIRS, TOKENIZERS, assert_same
 from tests.tiny_models import tiny_model
 
 

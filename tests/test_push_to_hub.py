@@ -17,10 +17,10 @@ from modeling_empathy import EmpathyPipeline
 from push_to_hub import app
 from tests.command_lines import refused_by
 from tests.csv_files import write_corpus
+from tests.model.test_travelling_code import TRAVELLING
 from tests.run_records import run_record
 from tests.stand_in_hub import StandInHub, environment
 from tests.stand_in_repositories import FIRST_FILES
-from tests.test_travelling_code import TRAVELLING
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 from tests.without_package import run_without_package

@@ -3,7 +3,7 @@
 import pytest
 
 from modeling_empathy import EmpathyPipeline
-from modeling_empathy.rationale_decisions import clauses_of_tokens, decided_by_clause
+from modeling_empathy.model.rationale_decisions import clauses_of_tokens, decided_by_clause
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 

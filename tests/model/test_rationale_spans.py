@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from modeling_empathy import rationale_spans
-from modeling_empathy.rationale_spans import (
+from modeling_empathy.model import rationale_spans
+from modeling_empathy.model.rationale_spans import (
     IGNORE_INDEX,
     RationaleSpan,
     extend_to_words,

@@ -192,7 +192,7 @@ IMPORTS = {
         "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is modeling_empathy.EmpathyPipeline",
     ),
     "the pipeline itself": (
-        "from modeling_empathy.pipeline_empathy import EmpathyPipeline; from transformers import pipelines",
+        "from modeling_empathy.model.pipeline_empathy import EmpathyPipeline; from transformers import pipelines",
         "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is EmpathyPipeline",
     ),
 }
@@ -212,7 +212,7 @@ def test_whatever_is_imported_first_the_classes_are_registered(order):
 def test_transformers_can_be_imported_where_the_model_can_not():
     script = """
 import sys, modeling_empathy
-sys.modules["modeling_empathy.configuration_empathy"] = None  # as beside a transformers that lacks what it needs
+sys.modules["modeling_empathy.model.configuration_empathy"] = None  # as beside a transformers that lacks what it needs
 from transformers import AutoModel, pipeline
 try:
     modeling_empathy.EmpathyModel

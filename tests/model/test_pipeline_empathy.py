@@ -6,7 +6,7 @@ import torch
 from transformers.pipelines.pt_utils import KeyPairDataset
 
 from modeling_empathy import MECHANISMS, EmpathyPipeline
-from modeling_empathy.rationale_spans import token_scores_to_spans
+from modeling_empathy.model.rationale_spans import token_scores_to_spans
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, unigram_tokenizer, wordpiece_tokenizer
 
