@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy.checkpoints import load_engines
+from modeling_empathy.engine import load_engines
 from modeling_empathy.errors import InputError
 from modeling_empathy.metrics import identification_metrics
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
 
 from .model.mechanisms import LEVELS
-
-
-if TYPE_CHECKING:
-    from .corpus import AnnotatedPair
+from .pairs import AnnotatedPair
 
 
 @dataclass

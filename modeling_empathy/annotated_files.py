@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .alignment_report import AlignmentReport
-from .corpus import COLUMNS, AnnotatedPair, read_mechanism
+from .corpus import read_mechanism
 from .csv_records import check_columns, csv_header
 from .errors import InputError, shortened
 from .model.mechanisms import LEVELS
+from .pairs import COLUMNS, AnnotatedPair
 from .prepared import PREPARED_COLUMNS, read_prepared_csv
 from .provenance import record_provenance
 

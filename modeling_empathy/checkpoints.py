@@ -6,7 +6,6 @@ import errno
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -15,21 +14,18 @@ from transformers import PreTrainedTokenizerBase
 
 from .checkpoint_names import PICKLES, checkpoint_folder
 from .conversion import model_from_pth, model_to_state_dict
-from .encoders import EMBEDDED, load_tokenizer
-from .engine import ScoringEngine
+from .encoders import load_tokenizer
 from .errors import InputError, first_line
 from .files import whole_file, whole_folder
 from .joining import join_models
-from .model.configuration_empathy import EmpathyConfig
 from .model.mechanisms import ABBREVIATIONS
 from .model.modeling_empathy import EmpathyModel
 from .model.pipeline_empathy import own_tokenizer
-from .packed_checkpoint import DELTAS, PRETRAINED, load_packed, pack
+from .packed_checkpoint import DELTAS, load_packed
 
 
 ORIGINAL_ENCODER = "roberta-base"
 ROBERTA_VOCABULARY = 50265
-DTYPES = {"torch": ("fp32", "bf16"), "onnx": ("fp32", "int8")}
 
 
 def load_checkpoint(
@@ -79,94 +75,12 @@ def load_model(name: str) -> EmpathyModel:
         raise InputError(f"No model can be loaded from {source!r}: {first_line(error)}{hint}") from None
 
 
-def load_engines(
-    model: str | None,
-    by_mechanism: Mapping[str, str] = MappingProxyType({}),
-    tokenizer: str | None = None,
-    device: str | None = None,
-    *,
-    dtype: str = "fp32",
-    backend: str = "torch",
-) -> list[ScoringEngine]:
-    """What scores: one checkpoint, or one for each of some mechanisms.
-
-    Args:
-        model: The checkpoint, as in [`load_checkpoint`].
-        by_mechanism: Without it, mechanism to the checkpoint that scores it, and nothing else. Without either, the
-            model that is part of the package.
-        tokenizer: As in [`load_checkpoint`].
-        device: As in [`resolve_device`].
-        dtype: `"fp32"` or `"bf16"`; with ONNX `"fp32"` or `"int8"`.
-        backend: `"torch"`, or `"onnx"` for the graphs that `empathy export-onnx` left in the checkpoint.
-
-    Raises:
-        InputError: If a checkpoint scores anything but the mechanism that it was named for, or there is no such thing.
-    """
-    if dtype not in DTYPES.get(backend, ()):
-        known = "; ".join(f"{name}: {', '.join(dtypes)}" for name, dtypes in DTYPES.items())
-        raise InputError(f"There is no backend {backend!r} with the dtype {dtype!r}; there are {known}.")
-    wanted = [(None, model or str(PRETRAINED))] if model or not by_mechanism else by_mechanism.items()
-    engines = []
-    for mechanism, name in wanted:
-        if backend == "onnx":
-            engines.append(_onnx_engine(name, tokenizer, dtype))
-        else:
-            loaded, own = load_checkpoint(name, mechanism, tokenizer)
-            loaded.to(resolve_device(device), torch.bfloat16 if dtype == "bf16" else torch.float32)
-            engines.append(ScoringEngine.of_model(loaded, own))
-        scored = engines[-1].config.mechanisms
-        if mechanism is not None and scored != [mechanism]:
-            raise InputError(
-                f"{name} scores {', '.join(scored)}, not {mechanism} alone; a checkpoint of several mechanisms is "
-                "given with --model."
-            )
-    return engines
-
-
-def _onnx_engine(name: str, tokenizer: str | None, precision: str) -> ScoringEngine:
-    from .onnx_backend import OnnxBackend
-
-    folder = checkpoint_folder(name)
-    if not folder.is_dir():
-        raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
-    config = EmpathyConfig.from_pretrained(folder)
-    if tokenizer is None and (folder / DELTAS).is_file():
-        tokenizer = EMBEDDED
-    own = own_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
-    backend = OnnxBackend(folder / "onnx", precision=precision)  # type: ignore[arg-type]  # checked by the caller
-    return ScoringEngine(backend, own, config)
-
-
 def resolve_device(device: str | None) -> torch.device:
     """The device of that name, or without one a GPU if there is one."""
     try:
         return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
         raise InputError(f"--device {device}: {first_line(error)}") from None
-
-
-def pack_checkpoint(model: str, output_path: Path) -> str:
-    """Writes a checkpoint as a packed one, with its card and the record of its run.
-
-    Args:
-        model: As in [`load_checkpoint`].
-        output_path: A folder that isn't there yet.
-
-    Returns:
-        What was written, in a few lines.
-
-    Raises:
-        InputError: If the checkpoint can't be packed; then nothing is written.
-    """
-    from .model_card import packed_files  # whose tables, data sets and templates scoring should not wait for
-
-    loaded, _ = load_checkpoint(model)
-    source = checkpoint_folder(model)
-    with whole_folder(output_path) as folder:
-        sizes = pack(loaded, folder)
-        for name, content in packed_files(source).items():
-            (folder / name).write_text(content, encoding="utf-8")
-    return "\n".join([*(f"{name}: {size / 1e6:.1f} MB" for name, size in sizes.items()), f"Written to {output_path}"])
 
 
 def convert_files(paths: Mapping[str, Path], output_path: Path, tokenizer: str | None = None, **options: Any) -> str:

@@ -217,7 +217,7 @@ def score(
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
-    from .checkpoints import load_engines
+    from .engine import load_engines
     from .pair_files import STDIN, format_of
     from .scoring import score_file
 
@@ -293,7 +293,7 @@ def evaluate(
     loaded, tokenizer = load_checkpoint(model)
     mechanisms = list(loaded.config.mechanisms)
     if input_path is None:
-        from dataset_scripts.epitome import load_epitome
+        from .builder import load_epitome
 
         rows = load_epitome("all", source=source, data_dir=data_dir, salt=salt)[split]
         if not len(rows):
@@ -396,6 +396,6 @@ def pack(
 
         empathy pack --model output/everything --output_path packed
     """
-    from .checkpoints import pack_checkpoint
+    from .packing import pack_checkpoint
 
     print(pack_checkpoint(model, output_path))

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import datasets
 
+from .builder import EpitomeReddit
+from .dataset_files import ExportedSplit
 from .provenance import Provenance
-
-
-if TYPE_CHECKING:
-    from dataset_scripts.epitome import EpitomeReddit
-
-    from .dataset_export import ExportedSplit
 
 
 def write_croissant(

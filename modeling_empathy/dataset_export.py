@@ -9,7 +9,6 @@ The card's figures are counted in what was written; none of its text is a post's
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import shutil
@@ -23,14 +22,14 @@ from typing import Any
 import datasets
 from huggingface_hub import DatasetCardData
 
-from dataset_scripts.epitome import REPORT_NAME, EpitomeReddit
-
 from . import __version__
 from .alignment_report import FileCounts
+from .builder import REPORT_NAME, EpitomeReddit
 from .cards import CARD, render_card
 from .croissant import write_croissant
+from .dataset_files import ExportedSplit, annotations_of, write_splits
 from .files import whole_folder
-from .model.mechanisms import LEVELS, MECHANISMS
+from .model.mechanisms import MECHANISMS
 from .provenance import Provenance, provenance_of_corpus
 
 
@@ -39,48 +38,6 @@ CONFIGURATIONS = ("all", *MECHANISMS)
 CROISSANT_NAME = "croissant.json"
 
 _SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class AnnotationCounts:
-    """What a split holds for one mechanism.
-
-    Attributes:
-        mechanism: The mechanism.
-        levels: Rows by level.
-        annotated_rows: Rows with a rationale.
-        spans: Rationales of all rows.
-    """
-
-    mechanism: str
-    levels: list[int]
-    annotated_rows: int
-    spans: int
-
-
-@dataclass(frozen=True)
-class ExportedSplit:
-    """One Parquet file.
-
-    Attributes:
-        configuration: `"all"` or a mechanism.
-        split: `"train"`, `"validation"` or `"test"`.
-        path: Where it lies in the folder.
-        rows: Its pairs.
-        seeker_posts: Distinct `sp_id`.
-        annotations: What it holds for each mechanism of the configuration.
-        size: Its bytes.
-        sha256: Of its bytes.
-    """
-
-    configuration: str
-    split: str
-    path: str
-    rows: int
-    seeker_posts: int
-    annotations: list[AnnotationCounts]
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -140,7 +97,7 @@ def export_dataset(
 
     Args:
         folder: Where it shall be; nothing may be there but an empty folder.
-        source: `"auto"` or `"sample"`, as of [`~dataset_scripts.epitome.EpitomeConfig`].
+        source: `"auto"` or `"sample"`, as of [`~modeling_empathy.builder.EpitomeConfig`].
         data_dir: Folder of the annotated files, likewise.
         salt: Of the split rule, likewise.
         show_progress: Whether progress bars are shown.
@@ -155,7 +112,7 @@ def export_dataset(
         splits = []
         for builder in builders:
             builder.download_and_prepare()
-            splits += _write_splits(builder, temporary)
+            splits += write_splits(builder, temporary)
         provenance = provenance_of_corpus(builders[0].info)
         report = Path(builders[0].cache_dir) / REPORT_NAME
         shutil.copyfile(report, temporary / REPORT_NAME)
@@ -181,47 +138,6 @@ def size_category(rows: int) -> str:
     return "n<1K" if place < 0 else f"{names[place]}<n<{names[place + 1]}"
 
 
-def _write_splits(builder: EpitomeReddit, folder: Path) -> list[ExportedSplit]:
-    name = builder.config.name
-    (folder / name).mkdir()
-    written = []
-    for split, rows in builder.as_dataset().items():
-        path = f"{name}/{split}-00000-of-00001.parquet"
-        rows.to_parquet(folder / path)
-        content = (folder / path).read_bytes()
-        columns = rows.to_dict()
-        written.append(
-            ExportedSplit(
-                configuration=name,
-                split=split,
-                path=path,
-                rows=len(rows),
-                seeker_posts=len(set(columns["sp_id"])),
-                annotations=[_counted(mechanism, columns) for mechanism in builder.config.mechanisms],
-                size=len(content),
-                sha256=hashlib.sha256(content).hexdigest(),
-            )
-        )
-    return written
-
-
-def _counted(mechanism: str, columns: Mapping[str, Sequence[Any]]) -> AnnotationCounts:
-    levels = [0] * len(LEVELS)
-    annotated_rows = spans = 0
-    for level, rationales in _annotations(mechanism, columns):
-        levels[level] += 1
-        annotated_rows += bool(rationales)
-        spans += len(rationales)
-    return AnnotationCounts(mechanism, levels, annotated_rows, spans)
-
-
-def _annotations(mechanism: str, columns: Mapping[str, Sequence[Any]]) -> list[tuple[int, list[Any]]]:
-    """Level and rationales of each row, be the mechanism one of several or the only one."""
-    if mechanism in columns:
-        return [(one["level"], one["rationales"]) for one in columns[mechanism]]
-    return list(zip(columns["level"], columns["rationales"], strict=True))
-
-
 @dataclass(frozen=True)
 class _Quirks:
     """What is odd about a corpus: pairs that are there more than once and, by mechanism, those whose levels differ,
@@ -238,7 +154,7 @@ def _quirks(builder: EpitomeReddit) -> _Quirks:
     without_span, span_at_level_0 = dict.fromkeys(MECHANISMS, 0), dict.fromkeys(MECHANISMS, 0)
     for rows in builder.as_dataset().values():
         columns = rows.to_dict()
-        annotations = [_annotations(mechanism, columns) for mechanism in MECHANISMS]
+        annotations = [annotations_of(mechanism, columns) for mechanism in MECHANISMS]
         for sp_id, rp_id, *of_row in zip(columns["sp_id"], columns["rp_id"], *annotations, strict=True):
             pairs[sp_id, rp_id].append([level for level, _ in of_row])
             for mechanism, (level, rationales) in zip(MECHANISMS, of_row, strict=True):

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
+from .checkpoint_names import checkpoint_folder
+from .checkpoints import load_checkpoint, resolve_device
+from .encoders import EMBEDDED, load_tokenizer
+from .errors import InputError
 from .model.configuration_empathy import EmpathyConfig
 from .model.encoded_pairs import EncodedPair, encode_pairs, pad
 from .model.modeling_empathy import EmpathyModel
-from .model.pipeline_empathy import describe_pair, join_windows
+from .model.pipeline_empathy import describe_pair, join_windows, own_tokenizer
+from .packed_checkpoint import DELTAS, PRETRAINED
 from .packed_layers import packed
 
 
 # Where larger batches stop to be faster: measured on CPUs, reckoned for others.
 TOKENS_PER_BATCH = {"cpu": 2048}
 TOKENS_PER_BATCH_ELSEWHERE = 32768
+DTYPES = {"torch": ("fp32", "bf16"), "onnx": ("fp32", "int8")}
 # Pairs that are sorted by length together.
 PAIRS_A_STRETCH = 1024
 
@@ -113,10 +120,8 @@ class ScoringEngine:
 
         Args:
             model: A folder, or a name on the Hub; the model that is part of the package when left out.
-            **options: `device`, `dtype` and `backend` of [`~modeling_empathy.checkpoints.load_engines`].
+            **options: `device`, `dtype` and `backend` of [`load_engines`].
         """
-        from .checkpoints import load_engines  # which needs this class itself
-
         [engine] = load_engines(model, **options)
         return engine
 
@@ -215,3 +220,61 @@ def _batches(lengths: Sequence[int], tokens: int, ties: Sequence[int] | None = N
         count = max(1, tokens // max(1, lengths[order[start]]))
         yield order[start : start + count]
         start += count
+
+
+def load_engines(
+    model: str | None,
+    by_mechanism: Mapping[str, str] = MappingProxyType({}),
+    tokenizer: str | None = None,
+    device: str | None = None,
+    *,
+    dtype: str = "fp32",
+    backend: str = "torch",
+) -> list[ScoringEngine]:
+    """What scores: one checkpoint, or one for each of some mechanisms.
+
+    Args:
+        model: The checkpoint, as in [`load_checkpoint`].
+        by_mechanism: Without it, mechanism to the checkpoint that scores it, and nothing else. Without either, the
+            model that is part of the package.
+        tokenizer: As in [`load_checkpoint`].
+        device: As in [`resolve_device`].
+        dtype: `"fp32"` or `"bf16"`; with ONNX `"fp32"` or `"int8"`.
+        backend: `"torch"`, or `"onnx"` for the graphs that `empathy export-onnx` left in the checkpoint.
+
+    Raises:
+        InputError: If a checkpoint scores anything but the mechanism that it was named for, or there is no such thing.
+    """
+    if dtype not in DTYPES.get(backend, ()):
+        known = "; ".join(f"{name}: {', '.join(dtypes)}" for name, dtypes in DTYPES.items())
+        raise InputError(f"There is no backend {backend!r} with the dtype {dtype!r}; there are {known}.")
+    wanted = [(None, model or str(PRETRAINED))] if model or not by_mechanism else by_mechanism.items()
+    engines = []
+    for mechanism, name in wanted:
+        if backend == "onnx":
+            engines.append(_onnx_engine(name, tokenizer, dtype))
+        else:
+            loaded, own = load_checkpoint(name, mechanism, tokenizer)
+            loaded.to(resolve_device(device), torch.bfloat16 if dtype == "bf16" else torch.float32)
+            engines.append(ScoringEngine.of_model(loaded, own))
+        scored = engines[-1].config.mechanisms
+        if mechanism is not None and scored != [mechanism]:
+            raise InputError(
+                f"{name} scores {', '.join(scored)}, not {mechanism} alone; a checkpoint of several mechanisms is "
+                "given with --model."
+            )
+    return engines
+
+
+def _onnx_engine(name: str, tokenizer: str | None, precision: str) -> ScoringEngine:
+    from .onnx_backend import OnnxBackend
+
+    folder = checkpoint_folder(name)
+    if not folder.is_dir():
+        raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
+    config = EmpathyConfig.from_pretrained(folder)
+    if tokenizer is None and (folder / DELTAS).is_file():
+        tokenizer = EMBEDDED
+    own = own_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
+    backend = OnnxBackend(folder / "onnx", precision=precision)  # type: ignore[arg-type]  # checked by the caller
+    return ScoringEngine(backend, own, config)

@@ -227,7 +227,7 @@ def test_the_download_is_checked_against_its_sha256(tmp_path, folder, monkeypatc
         with pytest.raises(InputError, match=r"emotional-reactions-reddit.csv: the downloaded file has sha256"):
             load(tmp_path, base_url=url)
         expected = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in served.iterdir()}
-        monkeypatch.setattr(epitome, "UPSTREAM_SHA256", expected)
+        monkeypatch.setattr("modeling_empathy.builder.UPSTREAM_SHA256", expected)
         whole = (served / "explorations-reddit.csv").read_bytes()
         (served / "explorations-reddit.csv").write_bytes(whole[:-100])
         with pytest.raises(InputError, match=f"expected {expected['explorations-reddit.csv']}.* Try again"):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dataset_scripts.epitome import REPORT_NAME, UPSTREAM_SHA256, EpitomeReddit, load_epitome
+from dataset_scripts.epitome import REPORT_NAME, EpitomeReddit, load_epitome
 from modeling_empathy import MECHANISMS
 from modeling_empathy.corpus import split_of
+from modeling_empathy.provenance import UPSTREAM_SHA256
 
 
 # Rows, rows by level, rows with rationales, rationales. In two more rows of the interpretations file the rationales

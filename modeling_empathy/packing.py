@@ -1,0 +1,33 @@
+"""Writes a checkpoint as a packed one, with its card and the record of its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .checkpoint_names import checkpoint_folder
+from .checkpoints import load_checkpoint
+from .files import whole_folder
+from .model_card import packed_files
+from .packed_checkpoint import pack
+
+
+def pack_checkpoint(model: str, output_path: Path) -> str:
+    """Writes a checkpoint as a packed one, with its card and the record of its run.
+
+    Args:
+        model: As in [`load_checkpoint`].
+        output_path: A folder that isn't there yet.
+
+    Returns:
+        What was written, in a few lines.
+
+    Raises:
+        InputError: If the checkpoint can't be packed; then nothing is written.
+    """
+    loaded, _ = load_checkpoint(model)
+    source = checkpoint_folder(model)
+    with whole_folder(output_path) as folder:
+        sizes = pack(loaded, folder)
+        for name, content in packed_files(source).items():
+            (folder / name).write_text(content, encoding="utf-8")
+    return "\n".join([*(f"{name}: {size / 1e6:.1f} MB" for name, size in sizes.items()), f"Written to {output_path}"])
