@@ -35,7 +35,7 @@ from modeling_empathy.arguments import RECIPES, DataArguments, ModelArguments, p
 from modeling_empathy.checkpoints import load_checkpoint, resolve_device
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation import evaluate_checkpoint
-from modeling_empathy.files import write_whole
+from modeling_empathy.files.whole_files import write_whole
 from train_hf import read_corpus
 
 

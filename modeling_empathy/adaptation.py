@@ -29,7 +29,7 @@ from .arguments import EmpathyTrainingArguments
 from .cards import CARD
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError, first_line, shortened
-from .files import whole_folder
+from .files.whole_files import whole_folder
 
 
 logger = logging.get_logger(__name__)

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from .alignment_report import AlignmentReport
 from .corpus import read_mechanism
-from .csv_records import check_columns, csv_header
 from .errors import InputError, shortened
+from .files.csv_records import check_columns, csv_header
 from .model.mechanisms import LEVELS
 from .pairs import COLUMNS, AnnotatedPair
 from .prepared import PREPARED_COLUMNS, read_prepared_csv
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 
 TEXTS = ("sp_id", "rp_id", "seeker_post", "response_post")
-# How file names speak of a mechanism: "explorations-reddit.csv", "sample_input_model_ER.csv", "reddit_IP.pth".
-_NAMED = {
-    "emotional_reactions": ("emotional", "er"),
-    "interpretations": ("interpret", "ip"),
-    "explorations": ("explor", "ex"),
-}
 
 
 def annotation_features(with_token_labels: bool = False) -> dict[str, Any]:
@@ -91,17 +85,6 @@ def as_row(pair: AnnotatedPair) -> dict[str, Any]:
     """An annotated pair as a row of a data set."""
     rationales = rationales_in(pair.response_post, pair.spans)
     return {name: getattr(pair, name) for name in TEXTS} | {"level": pair.level, "rationales": rationales}
-
-
-def mechanism_of(name: str | None) -> str | None:
-    """The mechanism that a file's name speaks of, or None where it speaks of none or of several."""
-    words = Path(name or "").stem.lower().replace("-", "_").split("_")
-    found = [
-        mechanism
-        for mechanism, (stem, abbreviation) in _NAMED.items()
-        if any(word.startswith(stem) or word == abbreviation for word in words)
-    ]
-    return found[0] if len(found) == 1 else None
 
 
 def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> datasets.Dataset:

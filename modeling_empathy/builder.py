@@ -24,7 +24,7 @@ from .alignment_report import AlignmentReport
 from .annotated_files import TEXTS, annotation_features, rationales_in
 from .corpus import join_mechanisms, read_mechanism, split_of
 from .errors import InputError
-from .files import write_whole
+from .files.whole_files import write_whole
 from .model.mechanisms import MECHANISMS
 from .pairs import JoinedPair
 from .provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder

@@ -12,15 +12,15 @@ import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 
-from .checkpoint_names import PICKLES, checkpoint_folder
 from .conversion import model_from_pth, model_to_state_dict
 from .encoders import load_tokenizer
 from .errors import InputError, first_line
-from .files import whole_file, whole_folder
+from .files.whole_files import whole_file, whole_folder
 from .joining import join_models
 from .model.mechanisms import ABBREVIATIONS
 from .model.modeling_empathy import EmpathyModel
 from .model.pipeline_empathy import own_tokenizer
+from .original_names import PICKLES, checkpoint_folder
 from .packed_checkpoint import DELTAS, load_packed
 
 

@@ -285,9 +285,10 @@ def evaluate(
 
     empathy evaluate --model output/EX --input_path explorations-reddit.csv
     """
-    from .annotated_files import mechanism_of, read_annotated
+    from .annotated_files import read_annotated
     from .checkpoints import load_checkpoint, resolve_device
     from .evaluation import DEFINITIONS, evaluate_checkpoint, evaluation_table
+    from .original_names import mechanism_of
     from .report import save_metrics
 
     loaded, tokenizer = load_checkpoint(model)

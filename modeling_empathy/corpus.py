@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .alignment_report import AlignmentReport
-from .csv_records import CsvRow, check_text, read_csv, wrong_cell
 from .errors import InputError, shortened
+from .files.csv_records import CsvRow, check_text, read_csv, wrong_cell
 from .model.mechanisms import LEVELS
 from .pairs import COLUMNS, AnnotatedPair, JoinedPair
 from .rationale_alignment import align_rationale, is_shortened, map_span

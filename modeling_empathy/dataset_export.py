@@ -28,7 +28,7 @@ from .builder import REPORT_NAME, EpitomeReddit
 from .cards import CARD, render_card
 from .croissant import write_croissant
 from .dataset_files import ExportedSplit, annotations_of, write_splits
-from .files import whole_folder
+from .files.whole_files import whole_folder
 from .model.mechanisms import MECHANISMS
 from .provenance import Provenance, provenance_of_corpus
 

@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from .cards import CARD, render_card
 from .errors import InputError, first_line
-from .files import write_whole
+from .files.whole_files import write_whole
 from .model.configuration_empathy import EmpathyConfig
 from .model.mechanisms import LEVELS
 from .provenance import CITATION, Provenance

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .checkpoint_names import checkpoint_folder
 from .checkpoints import load_checkpoint
 from .errors import InputError, first_line
-from .files import whole_folder
+from .files.whole_files import whole_folder
 from .model.encoded_pairs import pad_posts
 from .model.modeling_empathy import EmpathyModel
 from .onnx_backend import RESPONSES, SEEKER_ENCODER, OnnxBackend, Precision, graph_path, require_onnx
+from .original_names import checkpoint_folder
 
 
 # Probabilities in single precision that differ by more are not rounding.

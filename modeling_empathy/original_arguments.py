@@ -13,9 +13,8 @@ from typing import Any
 
 from transformers.hf_argparser import string_to_bool
 
-from .annotated_files import mechanism_of
-from .checkpoint_names import checkpoint_folder
 from .model.mechanisms import MECHANISMS
+from .original_names import checkpoint_folder, mechanism_of
 
 
 # The original's name -> ours, the type, and its default there.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .checkpoint_names import checkpoint_folder
 from .checkpoints import load_checkpoint
-from .files import whole_folder
+from .files.whole_files import whole_folder
 from .model_card import packed_files
+from .original_names import checkpoint_folder
 from .packed_checkpoint import pack
 
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .csv_records import TEXT, check_columns, csv_rows, unreadable
 from .errors import InputError, RowError, raise_error, shortened
+from .files.csv_records import TEXT, check_columns, csv_rows, unreadable
 from .model.mechanisms import ABBREVIATIONS
 
 

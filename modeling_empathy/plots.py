@@ -11,7 +11,7 @@ import numpy as np
 from transformers.utils import logging
 
 from .calibration import expected_calibration_error, level_probabilities, reliability
-from .files import write_whole
+from .files.whole_files import write_whole
 from .model.configuration_empathy import EmpathyConfig
 from .report import confusion_counts
 

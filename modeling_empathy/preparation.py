@@ -9,7 +9,7 @@ import datasets
 from .annotated_files import as_row, read_pairs, row_features
 from .encoders import load_tokenizer
 from .errors import InputError
-from .files import check_apart, write_whole
+from .files.whole_files import check_apart, write_whole
 from .prepared import write_prepared_csv
 from .rationale_labels import label_responses
 

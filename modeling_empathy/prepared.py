@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .corpus import checked_level
-from .csv_records import CsvRow, check_text, read_csv, wrong_cell
+from .files.csv_records import CsvRow, check_text, read_csv, wrong_cell
 from .model.rationale_spans import token_scores_to_spans
 from .pairs import AnnotatedPair
 from .rationale_labels import label_responses

@@ -13,11 +13,11 @@ import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
 from .cards import CARD
-from .checkpoint_names import PICKLES, checkpoint_folder
 from .checkpoints import load_checkpoint
 from .dataset_export import ExportSummary, export_dataset
 from .errors import InputError
 from .model_card import RECORD, RunRecord, model_card, read_config, read_record
+from .original_names import PICKLES, checkpoint_folder
 
 
 LIMIT_GB = 5.0

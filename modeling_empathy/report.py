@@ -13,7 +13,7 @@ import datasets
 import numpy as np
 
 from .calibration import level_probabilities
-from .files import write_whole
+from .files.whole_files import write_whole
 from .model.configuration_empathy import EmpathyConfig
 from .model.encoded_pairs import EncodedPair
 from .model.pipeline_empathy import describe_mechanism

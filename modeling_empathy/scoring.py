@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from .engine import PAIRS_A_STRETCH, ScoringEngine
 from .errors import InputError, RowError, raise_error
-from .files import check_apart, whole_file
+from .files.whole_files import check_apart, whole_file
 from .model.encoded_pairs import EncodedPair
 from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
 

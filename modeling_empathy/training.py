@@ -21,7 +21,7 @@ from .decisions import tuned_rationale_thresholds
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError
 from .features import EmpathyDataCollator, build_features
-from .files import write_whole
+from .files.whole_files import write_whole
 from .joining import join_models
 from .meaning import meaning_tables, measures_of_meaning
 from .model.configuration_empathy import EmpathyConfig

@@ -7,7 +7,7 @@ import datasets
 import pytest
 
 from modeling_empathy import MECHANISMS, EmpathyConfig
-from modeling_empathy.files import write_whole
+from modeling_empathy.files.whole_files import write_whole
 from modeling_empathy.plots import save_plots
 from modeling_empathy.report import TABLE, highlight, metrics_table, readable_pairs, save_metrics
 

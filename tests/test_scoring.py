@@ -14,7 +14,7 @@ import pytest
 from modeling_empathy import EmpathyPipeline
 from modeling_empathy.engine import ScoringEngine
 from modeling_empathy.errors import InputError, RowError
-from modeling_empathy.files import whole_file, whole_folder
+from modeling_empathy.files.whole_files import whole_file, whole_folder
 from modeling_empathy.model.mechanisms import ABBREVIATIONS
 from modeling_empathy.pair_files import InputPair, ScoreWriter, format_of, read_pairs
 from modeling_empathy.scoring import score_file

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from modeling_empathy.csv_records import LONGEST_CELL, csv_header, csv_rows, read_csv
 from modeling_empathy.errors import InputError, RowError
+from modeling_empathy.files.csv_records import LONGEST_CELL, csv_header, csv_rows, read_csv
 
 
 def rows(text: str, required=("a", "b"), **options):

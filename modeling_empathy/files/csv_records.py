@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import InputError, RowError, raise_error, shortened
+from ..errors import InputError, RowError, raise_error, shortened
 
 
 # Characters; far above any post. A quote that is never closed swallows the rest of a file up to this.
