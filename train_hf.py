@@ -18,9 +18,9 @@ from pathlib import Path
 import datasets
 
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy.annotated_files import read_annotated
 from modeling_empathy.arguments import DataArguments, ModelArguments, parse_arguments
-from modeling_empathy.corpus import is_of_development
+from modeling_empathy.corpus.annotated_files import read_annotated
+from modeling_empathy.corpus.splits import is_of_development
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
 from modeling_empathy.training import train_and_report

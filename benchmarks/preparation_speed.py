@@ -17,10 +17,10 @@ from pathlib import Path
 
 from benchmarks.machine import median_of
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy.annotated_files import read_pairs
+from modeling_empathy.corpus.annotated_files import read_pairs
+from modeling_empathy.corpus.preparation import prepare_file
+from modeling_empathy.corpus.provenance import sample_folder
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer
-from modeling_empathy.preparation import prepare_file
-from modeling_empathy.provenance import sample_folder
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ import torch
 from transformers import PreTrainedTokenizerBase, get_linear_schedule_with_warmup, set_seed
 
 from modeling_empathy import EmpathyConfig, EmpathyModel
+from modeling_empathy.corpus.features import EmpathyDataCollator, build_features
 from modeling_empathy.encoders import load_tokenizer, resolve_encoder
-from modeling_empathy.features import EmpathyDataCollator, build_features
 from modeling_empathy.metrics import identification_metrics
 
 

@@ -4,10 +4,10 @@
 
     corpus = load_epitome("explorations", data_dir="path/to/csvs")
 
-The face of [`modeling_empathy.builder`], which documents it. datasets 3.6, which runs loading scripts, takes it too.
+The face of [`modeling_empathy.corpus.builder`], which documents it. datasets 3.6 takes it as a loading script.
 """
 
-from modeling_empathy.builder import (
+from modeling_empathy.corpus.builder import (
     CORPUS_DIR_VARIABLE,
     REPORT_NAME,
     SOURCES,

@@ -97,7 +97,7 @@ def adapt(
     if input_path is not None:
         posts = read_posts(input_path, column)
     else:
-        from .builder import load_epitome
+        from .corpus.builder import load_epitome
 
         posts = training_posts(load_epitome("all", source=source, data_dir=data_dir, salt=salt))
     arguments = AdaptationArguments(

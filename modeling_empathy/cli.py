@@ -77,7 +77,7 @@ def prepare(
 
         empathy prepare --input_path explorations-reddit.csv --output_path explorations.csv
     """
-    from .preparation import prepare_file
+    from .corpus.preparation import prepare_file
 
     print(prepare_file(input_path, output_path, encoder, max_len))
 
@@ -285,8 +285,8 @@ def evaluate(
 
     empathy evaluate --model output/EX --input_path explorations-reddit.csv
     """
-    from .annotated_files import read_annotated
     from .checkpoints import load_checkpoint, resolve_device
+    from .corpus.annotated_files import read_annotated
     from .evaluation import DEFINITIONS, evaluate_checkpoint, evaluation_table
     from .original_names import mechanism_of
     from .report import save_metrics
@@ -294,7 +294,7 @@ def evaluate(
     loaded, tokenizer = load_checkpoint(model)
     mechanisms = list(loaded.config.mechanisms)
     if input_path is None:
-        from .builder import load_epitome
+        from .corpus.builder import load_epitome
 
         rows = load_epitome("all", source=source, data_dir=data_dir, salt=salt)[split]
         if not len(rows):

@@ -44,7 +44,7 @@ def context_use(
 
     Args:
         level_logits_of: Features to `(pair, mechanism, level)`, in their order; is called three times.
-        features: Annotated rows of [`~modeling_empathy.features.build_features`].
+        features: Annotated rows of [`~modeling_empathy.corpus.features.build_features`].
         tokenizer: The one they were built with.
         mechanisms: Those of the logits and of the features' `empathy_labels`, in this order.
         seed: Of the shuffling.

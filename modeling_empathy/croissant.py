@@ -9,9 +9,9 @@ from typing import Any
 
 import datasets
 
-from .builder import EpitomeReddit
+from .corpus.builder import EpitomeReddit
+from .corpus.provenance import Provenance
 from .dataset_files import ExportedSplit
-from .provenance import Provenance
 
 
 def write_croissant(

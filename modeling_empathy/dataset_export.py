@@ -23,14 +23,14 @@ import datasets
 from huggingface_hub import DatasetCardData
 
 from . import __version__
-from .alignment_report import FileCounts
-from .builder import REPORT_NAME, EpitomeReddit
 from .cards import CARD, render_card
+from .corpus.alignment_report import FileCounts
+from .corpus.builder import REPORT_NAME, EpitomeReddit
+from .corpus.provenance import Provenance, provenance_of_corpus
 from .croissant import write_croissant
 from .dataset_files import ExportedSplit, annotations_of, write_splits
 from .files.whole_files import whole_folder
 from .model.mechanisms import MECHANISMS
-from .provenance import Provenance, provenance_of_corpus
 
 
 # The default first: a viewer opens with it.
@@ -97,7 +97,7 @@ def export_dataset(
 
     Args:
         folder: Where it shall be; nothing may be there but an empty folder.
-        source: `"auto"` or `"sample"`, as of [`~modeling_empathy.builder.EpitomeConfig`].
+        source: `"auto"` or `"sample"`, as of [`~modeling_empathy.corpus.builder.EpitomeConfig`].
         data_dir: Folder of the annotated files, likewise.
         salt: Of the split rule, likewise.
         show_progress: Whether progress bars are shown.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .builder import EpitomeReddit
+from .corpus.builder import EpitomeReddit
 from .model.mechanisms import LEVELS
 
 

@@ -10,8 +10,8 @@ import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from .corpus.features import EmpathyDataCollator, build_features
 from .decisions import decided, metrics_by_mechanism
-from .features import EmpathyDataCollator, build_features
 from .model.configuration_empathy import EmpathyConfig
 from .model.modeling_empathy import EmpathyModel
 from .model.rationale_spans import IGNORE_INDEX
@@ -44,7 +44,7 @@ def evaluate_checkpoint(
     Args:
         model: In evaluation mode.
         tokenizer: The model's.
-        rows: Annotated pairs: of the builder, or of [`~modeling_empathy.annotated_files.read_annotated`].
+        rows: Annotated pairs: of the builder, or of [`~modeling_empathy.corpus.annotated_files.read_annotated`].
         mechanisms: Which of the model's are annotated in the rows.
         definitions: `"corrected"` (`metrics.py`), `"original"` (`original_metrics.py`; the batch size is part of it).
         batch_size: Pairs scored at once.

@@ -70,7 +70,7 @@ def rationale_faithfulness(
 
     Args:
         model: In any mode; it is measured without dropout and, whatever training is in, in its own precision.
-        features: Rows of [`~modeling_empathy.features.build_features`].
+        features: Rows of [`~modeling_empathy.corpus.features.build_features`].
         levels: `(pair, mechanism)`, the predicted ones; the mechanisms are the model's.
         token_scores: For each pair `(mechanism, token)`, the probability of each token of the response to be in the
             rationale; those of special tokens are not read.

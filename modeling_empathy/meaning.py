@@ -11,9 +11,9 @@ from transformers import PreTrainedTokenizerBase
 
 from .calibration import calibration_by_mechanism, calibration_table
 from .context_use import context_use, context_use_table
+from .corpus.features import EmpathyDataCollator
 from .evaluation import predict
 from .faithfulness import faithfulness_table, rationale_faithfulness
-from .features import EmpathyDataCollator
 from .model.modeling_empathy import EmpathyModel
 from .report import held_out_predictions
 from .seeker_states import remembered_seeker_states

@@ -11,11 +11,11 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from .cards import CARD, render_card
+from .corpus.provenance import CITATION, Provenance
 from .errors import InputError, first_line
 from .files.whole_files import write_whole
 from .model.configuration_empathy import EmpathyConfig
 from .model.mechanisms import LEVELS
-from .provenance import CITATION, Provenance
 from .report import TABLE, metrics_table
 
 

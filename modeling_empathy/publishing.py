@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from .builder import load_epitome
+from .corpus.builder import load_epitome
+from .corpus.provenance import provenance_of_corpus
 from .errors import InputError
 from .hub_upload import Target, require_token, upload
 from .loading_back import check_dataset_loads, check_model_loads
-from .provenance import provenance_of_corpus
 from .publication import LIMIT_GB, Publication, stage_dataset, stage_model
 
 
@@ -70,7 +70,7 @@ def publish_dataset(
 
     Args:
         target: Where it goes.
-        source: `"auto"` or `"sample"`, as of [`~modeling_empathy.builder.EpitomeConfig`].
+        source: `"auto"` or `"sample"`, as of [`~modeling_empathy.corpus.builder.EpitomeConfig`].
         data_dir: Folder of the annotated files, likewise.
         salt: Of the split rule, likewise.
         has_right_to_share: Whether who publishes says that the texts may be published. The sample needs no such word.

@@ -73,7 +73,7 @@ def held_out_predictions(
     """Joins predictions to the pairs they belong to.
 
     Args:
-        features: Rows of [`~modeling_empathy.features.build_features`], in the order of the predictions.
+        features: Rows of [`~modeling_empathy.corpus.features.build_features`], in the order of the predictions.
         predictions: `(pair, mechanism, level)` logits and `(pair, token, mechanism)` rationale probabilities.
         config: The model's.
 

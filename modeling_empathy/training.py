@@ -17,10 +17,11 @@ from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .calibration import fitted_temperatures
+from .corpus.features import EmpathyDataCollator, build_features
+from .corpus.provenance import provenance_of_corpus
 from .decisions import tuned_rationale_thresholds
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError
-from .features import EmpathyDataCollator, build_features
 from .files.whole_files import write_whole
 from .joining import join_models
 from .meaning import meaning_tables, measures_of_meaning
@@ -30,7 +31,6 @@ from .model.modeling_empathy import EmpathyModel
 from .model.pipeline_empathy import own_tokenizer
 from .model_card import RECORD, read_config, read_record, save_model_card
 from .plots import save_plots
-from .provenance import provenance_of_corpus
 from .report import (
     confusion_counts,
     held_out_predictions,

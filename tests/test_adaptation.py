@@ -18,7 +18,7 @@ from modeling_empathy import EmpathyModel, adaptation
 from modeling_empathy.adaptation import AdaptationArguments, adapt_encoder, training_posts
 from modeling_empathy.adaptation_command import adapt
 from modeling_empathy.cli import app
-from modeling_empathy.corpus import split_of
+from modeling_empathy.corpus.splits import split_of
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
 from modeling_empathy.post_files import read_posts

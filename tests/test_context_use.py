@@ -12,7 +12,7 @@ from modeling_empathy.context_use import (
     with_emptied_seeker_posts,
     with_shuffled_seeker_posts,
 )
-from modeling_empathy.features import build_features
+from modeling_empathy.corpus.features import build_features
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 

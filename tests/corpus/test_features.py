@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from modeling_empathy import MECHANISMS
-from modeling_empathy.features import EmpathyDataCollator, build_features
+from modeling_empathy.corpus.features import EmpathyDataCollator, build_features
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 
 

@@ -10,9 +10,9 @@ import datasets
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .model.encoded_pairs import pad_posts
-from .model.rationale_spans import IGNORE_INDEX
-from .rationale_labels import label_responses
+from ..model.encoded_pairs import pad_posts
+from ..model.rationale_spans import IGNORE_INDEX
+from .token_labels import label_responses
 
 
 def build_features(
@@ -30,8 +30,8 @@ def build_features(
         tokenizer: A fast tokenizer.
         mechanisms: The mechanisms to label, in the order of the model's logits.
         max_length: Tokens of a post, special tokens included; the rest is cut.
-        unannotated: As in [`~modeling_empathy.rationale_labels.rationale_labels`]; with `"original"`, the labels of a
-            prepared file are taken as they are.
+        unannotated: As in [`~modeling_empathy.corpus.token_labels.rationale_labels`]; with `"original"`, the labels
+            of a prepared file are taken as they are.
 
     Returns:
         The rows with `seeker_input_ids`, `response_input_ids`, `response_offsets` `(token, 2)`,

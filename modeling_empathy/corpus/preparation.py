@@ -6,12 +6,12 @@ from pathlib import Path
 
 import datasets
 
+from ..encoders import load_tokenizer
+from ..errors import InputError
+from ..files.whole_files import check_apart, write_whole
 from .annotated_files import as_row, read_pairs, row_features
-from .encoders import load_tokenizer
-from .errors import InputError
-from .files.whole_files import check_apart, write_whole
-from .prepared import write_prepared_csv
-from .rationale_labels import label_responses
+from .original_csv import write_prepared_csv
+from .token_labels import label_responses
 
 
 def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-base", max_length: int = 64) -> str:
@@ -20,7 +20,7 @@ def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-ba
     Args:
         input_path: A CSV file of one mechanism in the published columns.
         output_path: A `.csv` in the original's columns, for the tokens of the original's tokenization
-            ([`~modeling_empathy.prepared`]), or a `.parquet` with the builder's columns for one mechanism:
+            ([`~modeling_empathy.corpus.original_csv`]), or a `.parquet` with the builder's columns for one mechanism:
             character spans, and `rationale_labels`, -100 on special tokens and where nothing is known.
         encoder: Whose tokenizer labels are made for.
         max_length: Tokens of a response, special tokens included.

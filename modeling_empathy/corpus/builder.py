@@ -5,7 +5,7 @@
     corpus = load_epitome("explorations", data_dir="path/to/csvs")
 
 Annotation scheme and corpus: Sharma et al., EMNLP 2020. Splits are a rule over `sp_id`
-(`modeling_empathy.corpus.split_of`), so they are the same on every machine and in every configuration.
+(`modeling_empathy.corpus.splits`), so they are the same on every machine and in every configuration.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from typing import Any
 
 import datasets
 
+from ..errors import InputError
+from ..files.whole_files import write_whole
+from ..model.mechanisms import MECHANISMS
 from .alignment_report import AlignmentReport
+from .annotated_csv import read_mechanism
 from .annotated_files import TEXTS, annotation_features, rationales_in
-from .corpus import join_mechanisms, read_mechanism, split_of
-from .errors import InputError
-from .files.whole_files import write_whole
-from .model.mechanisms import MECHANISMS
+from .joined_mechanisms import join_mechanisms
 from .pairs import JoinedPair
 from .provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder
-from .rationale_labels import label_responses
+from .splits import split_of
+from .token_labels import label_responses
 
 
 CORPUS_DIR_VARIABLE = "EMPATHY_CORPUS_DIR"
@@ -164,7 +166,7 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         return {mechanism: (name, Path(downloaded[mechanism])) for mechanism, name in names.items()}
 
     def _add_rationale_labels(self, examples: Sequence[dict[str, Any]], report: AlignmentReport) -> None:
-        from .encoders import load_tokenizer
+        from ..encoders import load_tokenizer
 
         mechanisms = self.config.mechanisms
         _, labels, cut = label_responses(
@@ -255,11 +257,11 @@ def _fingerprint(folder: Path | None, tokenizer: str | None) -> str:
     """Changes with the files that are read, with the code that reads them and with a tokenizer's folder."""
     digest = hashlib.sha256()
     # All of the package, although little of it decides what the built data hold: no list of modules has to be kept.
-    paths = sorted(Path(__file__).parent.rglob("*.py"))
+    paths = sorted(Path(__file__).parents[1].rglob("*.py"))
     if folder is not None:
         paths += sorted(folder.glob("*.csv"))
     if tokenizer is not None:
-        from .encoders import resolve_encoder
+        from ..encoders import resolve_encoder
 
         # Vocabularies and settings, not the weights that may lie beside them.
         beside = Path(resolve_encoder(tokenizer)).glob("*")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE_DIR = ROOT / "dataset_scripts" / "sample"
 MECHANISMS = ("emotional-reactions", "interpretations", "explorations")
 COLUMNS = ["sp_id", "rp_id", "seeker_post", "response_post", "level", "rationales"]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from modeling_empathy.annotated_files import read_annotated, read_pairs
+from modeling_empathy.corpus.annotated_files import read_annotated, read_pairs
+from modeling_empathy.corpus.original_csv import PREPARED_COLUMNS, write_prepared_csv
+from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
 from modeling_empathy.original_names import mechanism_of
-from modeling_empathy.preparation import prepare_file
-from modeling_empathy.prepared import PREPARED_COLUMNS, write_prepared_csv
 from tests.csv_files import write_csv
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer
 

@@ -9,8 +9,8 @@ import pytest
 
 from dataset_scripts.epitome import REPORT_NAME, EpitomeReddit, load_epitome
 from modeling_empathy import MECHANISMS
-from modeling_empathy.corpus import split_of
-from modeling_empathy.provenance import UPSTREAM_SHA256
+from modeling_empathy.corpus.provenance import UPSTREAM_SHA256
+from modeling_empathy.corpus.splits import split_of
 
 
 # Rows, rows by level, rows with rationales, rationales. In two more rows of the interpretations file the rationales

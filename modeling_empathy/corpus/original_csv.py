@@ -16,11 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .corpus import checked_level
-from .files.csv_records import CsvRow, check_text, read_csv, wrong_cell
-from .model.rationale_spans import token_scores_to_spans
+from ..files.csv_records import CsvRow, check_text, read_csv, wrong_cell
+from ..model.rationale_spans import token_scores_to_spans
+from .annotated_csv import checked_level
 from .pairs import AnnotatedPair
-from .rationale_labels import label_responses
+from .token_labels import label_responses
 
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def write_prepared_csv(
 
     Args:
         path: Where it is written.
-        pairs: Rows of [`~modeling_empathy.corpus.read_mechanism`].
+        pairs: Rows of [`~modeling_empathy.corpus.annotated_csv.read_mechanism`].
         tokenizer: A fast tokenizer; the original's is `load_tokenizer("roberta-base", as_original=True)`.
         max_length: Tokens that the labels are padded and cut to; the original has 64.
     """

@@ -9,13 +9,13 @@ import datasets
 import pytest
 
 from dataset_scripts.epitome import EpitomeReddit, load_epitome
-from modeling_empathy.annotated_files import read_annotated
+from modeling_empathy.corpus.annotated_files import read_annotated
+from modeling_empathy.corpus.provenance import Provenance, provenance_of_corpus, provenance_of_files, sample_folder
 from modeling_empathy.errors import InputError
-from modeling_empathy.provenance import Provenance, provenance_of_corpus, provenance_of_files, sample_folder
 from tests.csv_files import write_corpus
 
 
-SAMPLE = sorted((Path(__file__).parents[1] / "dataset_scripts" / "sample").glob("*.csv"))
+SAMPLE = sorted((Path(__file__).parents[2] / "dataset_scripts" / "sample").glob("*.csv"))
 
 
 def sums(*paths: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from modeling_empathy.rationale_alignment import align_rationale, is_shortened, map_span
+from modeling_empathy.corpus.rationale_alignment import align_rationale, is_shortened, map_span
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from ..errors import InputError
 
 
 if TYPE_CHECKING:
@@ -154,9 +154,9 @@ def provenance_of_corpus(
     """Says what a data set was read from, as [`record_provenance`] noted it.
 
     Args:
-        corpus: What the builder or [`~modeling_empathy.annotated_files.read_annotated`] gave, its splits or its info.
-            A data set that was made otherwise, or that has such a split, is `"other"`. Of rows that were appended to
-            one later nothing is known.
+        corpus: What the builder or [`~modeling_empathy.corpus.annotated_files.read_annotated`] gave, its splits or its
+            info. A data set that was made otherwise, or that has such a split, is `"other"`. Of rows that were
+            appended to one later nothing is known.
     """
     parts = list(corpus.values()) if isinstance(corpus, Mapping) else [corpus]
     sums = [_LINE.findall(getattr(part, "info", part).description or "") for part in parts]

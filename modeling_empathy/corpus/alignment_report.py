@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from .model.mechanisms import LEVELS
+from ..model.mechanisms import LEVELS
 from .pairs import AnnotatedPair
 
 

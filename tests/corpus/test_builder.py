@@ -17,7 +17,7 @@ import pytest
 from dataset_scripts import epitome
 from dataset_scripts.epitome import EpitomeReddit, load_epitome
 from modeling_empathy import LEVELS, MECHANISMS
-from modeling_empathy.corpus import split_of
+from modeling_empathy.corpus.splits import split_of
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
 from tests.csv_files import write_corpus, write_csv
@@ -227,7 +227,7 @@ def test_the_download_is_checked_against_its_sha256(tmp_path, folder, monkeypatc
         with pytest.raises(InputError, match=r"emotional-reactions-reddit.csv: the downloaded file has sha256"):
             load(tmp_path, base_url=url)
         expected = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in served.iterdir()}
-        monkeypatch.setattr("modeling_empathy.builder.UPSTREAM_SHA256", expected)
+        monkeypatch.setattr("modeling_empathy.corpus.builder.UPSTREAM_SHA256", expected)
         whole = (served / "explorations-reddit.csv").read_bytes()
         (served / "explorations-reddit.csv").write_bytes(whole[:-100])
         with pytest.raises(InputError, match=f"expected {expected['explorations-reddit.csv']}.* Try again"):

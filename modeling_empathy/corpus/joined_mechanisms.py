@@ -1,65 +1,12 @@
-"""Reads annotated pairs from CSV files, checks every cell, aligns the rationales and joins the mechanisms."""
+"""Joins the files of several mechanisms, which hold the same pairs, into pairs with all their annotations."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from .alignment_report import AlignmentReport
-from .errors import InputError, shortened
-from .files.csv_records import CsvRow, check_text, read_csv, wrong_cell
-from .model.mechanisms import LEVELS
-from .pairs import COLUMNS, AnnotatedPair, JoinedPair
-from .rationale_alignment import align_rationale, is_shortened, map_span
-
-
-def split_of(sp_id: str, salt: str = "") -> str:
-    """The split that all responses to a seeker post fall in: 75 % train, 5 % validation, 20 % test.
-
-    Args:
-        sp_id: Id of the seeker post.
-        salt: Put before the id, it gives other splits by the same rule.
-    """
-    percentile = _percentile(sp_id, salt)
-    return "train" if percentile < 75 else "validation" if percentile < 80 else "test"
-
-
-def is_of_development(sp_id: str, salt: str = "") -> bool:
-    """Whether a post of the train split is in the fifth of it that takes the test split's place in development.
-
-    Recipes are chosen on it, so that the test split is read once they are.
-    """
-    return 60 <= _percentile(sp_id, salt) < 75
-
-
-def _percentile(sp_id: str, salt: str) -> int:
-    return int(hashlib.sha1((salt + sp_id).encode()).hexdigest(), 16) % 100
-
-
-def read_mechanism(path: Path, report: AlignmentReport, name: str | None = None) -> list[AnnotatedPair]:
-    """Reads a file of one mechanism and aligns its rationales.
-
-    Args:
-        path: A CSV file with the columns `COLUMNS` in any order; UTF-8, with or without a byte order mark.
-        report: What was aligned, and what was not, is added to it.
-        name: What errors and the report call the file, where its path says little (a download's cache).
-
-    Raises:
-        InputError: Where the file can't be read as annotated pairs.
-    """
-    name = name or path.name
-    pairs = [_checked_pair(name, row) for row in read_csv(path, COLUMNS, name)]
-    if not pairs:
-        raise InputError(f"{name} has no rows.")
-    for pair in pairs:
-        for rationale in pair.rationales:
-            span = align_rationale(rationale, pair.response_post, pair.spans)
-            report.add_rationale(name, pair, rationale, span)
-            if span is not None:
-                pair.spans.append(span)
-        report.add_row(name, pair)
-    return pairs
+from ..errors import InputError, shortened
+from .pairs import AnnotatedPair, JoinedPair
+from .rationale_alignment import is_shortened, map_span
 
 
 def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) -> list[JoinedPair]:
@@ -94,13 +41,6 @@ def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) ->
         }
         joined.append(JoinedPair(rows[0].sp_id, rows[0].rp_id, _fullest(copies, "seeker_post"), response, annotations))
     return joined
-
-
-def checked_level(name: str, row: CsvRow) -> int:
-    """The level in a row's column `level`; raises a `RowError` if it is none."""
-    if row.cells["level"].strip() not in {str(level) for level in range(len(LEVELS))}:
-        raise wrong_cell(name, row, "level", f"expected one of {', '.join(map(str, range(len(LEVELS))))}")
-    return int(row.cells["level"])
 
 
 def _check_same_id(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> None:
@@ -146,21 +86,3 @@ def _carried(name: str, pair: AnnotatedPair, response: str) -> list[tuple[int, i
             )
         spans.append(carried)
     return spans
-
-
-def _checked_pair(name: str, row: CsvRow) -> AnnotatedPair:
-    cells = row.cells
-    for column in COLUMNS:
-        check_text(name, row, column, may_be_empty=column == "rationales")
-    level = checked_level(name, row)
-    rationales = [part for part in cells["rationales"].split("|") if part.strip()]
-    return AnnotatedPair(
-        row=row.row,
-        line=row.line,
-        sp_id=cells["sp_id"],
-        rp_id=cells["rp_id"],
-        seeker_post=cells["seeker_post"],
-        response_post=cells["response_post"],
-        level=level,
-        rationales=rationales,
-    )

@@ -1,13 +1,12 @@
-"""Reading and joining CSV files: what is accepted, and what each error names."""
+"""Reading annotated CSV files: what is accepted, and what each error names."""
 
 import csv
-import hashlib
 from pathlib import Path
 
 import pytest
 
-from modeling_empathy.alignment_report import AlignmentReport
-from modeling_empathy.corpus import join_mechanisms, read_mechanism, split_of
+from modeling_empathy.corpus.alignment_report import AlignmentReport
+from modeling_empathy.corpus.annotated_csv import read_mechanism
 from modeling_empathy.errors import InputError
 from tests.csv_files import HEADER, write_csv
 
@@ -120,59 +119,3 @@ def test_an_unclosed_quote_is_named_by_the_line_it_stands_on(tmp_path):
     (tmp_path / "er.csv").write_text("\n".join(lines))
     with pytest.raises(InputError, match=r"er.csv: the record that begins on line 3 can't be read .* not closed"):
         read(tmp_path / "er.csv")
-
-
-def test_splits_follow_the_rule():
-    for sp_id, salt in (("made-up-1", ""), ("another", "1"), ("ünïcode", "")):
-        percentile = int(hashlib.sha1((salt + sp_id).encode("utf-8")).hexdigest(), 16) % 100
-        expected = "train" if percentile < 75 else "validation" if percentile < 80 else "test"
-        assert split_of(sp_id, salt) == expected
-    # sha1("a") = 0x86f7e437faa5a7fce15d1ddcb9eaeaea377667b8, which is 52 modulo 100; sha1("1a") is 91 modulo 100.
-    assert split_of("a") == "train" and split_of("a", "1") == "test"
-    shares = [split_of(str(number)) for number in range(4000)]
-    assert 0.73 < shares.count("train") / 4000 < 0.77 and 0.04 < shares.count("validation") / 4000 < 0.06
-    assert {split_of(str(number), "1") == split_of(str(number)) for number in range(100)} == {True, False}
-
-
-def joined(tmp_path, er_rows, ip_rows):
-    files = {
-        "emotional_reactions": ("er.csv", read(write_csv(tmp_path / "er.csv", er_rows))),
-        "interpretations": ("ip.csv", read(write_csv(tmp_path / "ip.csv", ip_rows))),
-    }
-    return join_mechanisms(files)
-
-
-def test_joining_keeps_the_fuller_texts_and_carries_the_spans(tmp_path):
-    er = ("s1", "r1", "I feel  low", "Welcome to . I am sorry.", 1, "I am sorry|Welcome to .|")
-    ip = ("s1", "r1", "I feel  low on reddit", "Welcome to  reddit. I am  sorry.", 2, "I am sorry|")
-    [pair] = joined(tmp_path, [er], [ip])
-    assert pair.seeker_post == "I feel  low on reddit"
-    assert pair.response_post == "Welcome to  reddit. I am  sorry."
-    found = {
-        mechanism: (level, [pair.response_post[start:end] for start, end in spans])
-        for mechanism, (level, spans) in pair.annotations.items()
-    }
-    assert found == {
-        "emotional_reactions": (1, ["I am  sorry", "Welcome to  reddit."]),
-        "interpretations": (2, ["I am  sorry"]),
-    }
-
-
-def test_white_space_does_not_make_a_copy_the_fuller_one(tmp_path):
-    er = ("s1", "r1", "a", "Welcome     to  .     I am     sorry.", 1, "I am     sorry|")
-    ip = ("s1", "r1", "a", "Welcome to reddit. I am sorry.", 2, "I am sorry|")
-    [pair] = joined(tmp_path, [er], [ip])
-    assert pair.response_post == "Welcome to reddit. I am sorry."
-    for _, spans in pair.annotations.values():
-        assert [pair.response_post[start:end] for start, end in spans] == ["I am sorry"]
-
-
-def test_files_that_do_not_join_are_refused_by_row(tmp_path):
-    other = ("s2", "r2", "a", "b", 0, "")
-    with pytest.raises(InputError, match=r"er.csv has 2 rows and ip.csv has 1"):
-        joined(tmp_path, [ROW, other], [ROW])
-    with pytest.raises(InputError, match=r"Row 2, column 'sp_id': er.csv \(line 3\) has 's2' and ip.csv .* 's1'"):
-        joined(tmp_path, [ROW, other], [ROW, ROW])
-    changed = (*ROW[:3], "Something else entirely", 0, "")
-    with pytest.raises(InputError, match=r"Row 1, column 'response_post': the texts of .* differ"):
-        joined(tmp_path, [ROW], [changed])

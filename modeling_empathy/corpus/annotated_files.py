@@ -11,13 +11,13 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..errors import InputError, shortened
+from ..files.csv_records import check_columns, csv_header
+from ..model.mechanisms import LEVELS
 from .alignment_report import AlignmentReport
-from .corpus import read_mechanism
-from .errors import InputError, shortened
-from .files.csv_records import check_columns, csv_header
-from .model.mechanisms import LEVELS
+from .annotated_csv import read_mechanism
+from .original_csv import PREPARED_COLUMNS, read_prepared_csv
 from .pairs import COLUMNS, AnnotatedPair
-from .prepared import PREPARED_COLUMNS, read_prepared_csv
 from .provenance import record_provenance
 
 

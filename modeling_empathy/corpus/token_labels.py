@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .model.rationale_spans import IGNORE_INDEX, spans_to_token_labels, truncated_spans
+from ..model.rationale_spans import IGNORE_INDEX, spans_to_token_labels, truncated_spans
 
 
 if TYPE_CHECKING:
