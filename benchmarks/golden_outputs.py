@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from modeling_empathy import EmpathyModel
-from modeling_empathy.checkpoints import convert_back, convert_files
+from modeling_empathy.checkpoints.conversion import convert_back, convert_files
 
 
 Differences = dict[str, dict[str, float]]

@@ -120,13 +120,13 @@ def convert(
 
         empathy convert --reverse --model converted --output_path reddit.pth
     """
-    from . import checkpoints
+    from .checkpoints import conversion
 
     given = _by_mechanism(ER_model_path, IP_model_path, EX_model_path)
     if reverse:
         if model is None or given:
             raise InputError("--reverse takes the checkpoint from --model, and no --{ER,IP,EX}_model_path.")
-        print(checkpoints.convert_back(model, output_path))
+        print(conversion.convert_back(model, output_path))
         return
     if not given or model is not None:
         raise InputError("name at least one .pth with --ER_model_path, --IP_model_path or --EX_model_path.")
@@ -138,7 +138,7 @@ def convert(
         "lambda_EI": lambda_EI,
         "lambda_RE": lambda_RE,
     }
-    print(checkpoints.convert_files(given, output_path, tokenizer, **options))
+    print(conversion.convert_files(given, output_path, tokenizer, **options))
 
 
 @app.command()
@@ -285,7 +285,7 @@ def evaluate(
 
     empathy evaluate --model output/EX --input_path explorations-reddit.csv
     """
-    from .checkpoints import load_checkpoint, resolve_device
+    from .checkpoints.loading import load_checkpoint, resolve_device
     from .corpus.annotated_files import read_annotated
     from .evaluation import DEFINITIONS, evaluate_checkpoint, evaluation_table
     from .original_names import mechanism_of

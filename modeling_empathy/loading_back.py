@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import load_checkpoint
+from .checkpoints.loading import load_checkpoint
 from .errors import InputError
 from .model.pipeline_empathy import EmpathyPipeline
 

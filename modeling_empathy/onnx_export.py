@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .checkpoints import load_checkpoint
+from .checkpoints.loading import load_checkpoint
 from .errors import InputError, first_line
 from .files.whole_files import whole_folder
 from .model.encoded_pairs import pad_posts
@@ -65,7 +65,7 @@ def export_onnx(checkpoint: str, output_path: Path | None = None, *, quantize: b
     The number of pairs and of each post's tokens may be any.
 
     Args:
-        checkpoint: As in [`~modeling_empathy.checkpoints.load_checkpoint`].
+        checkpoint: As in [`~modeling_empathy.checkpoints.loading.load_checkpoint`].
         output_path: A folder that isn't there yet; `onnx` in the checkpoint's when left out.
         quantize: Whether both graphs are written a second time, `*.int8.onnx`, with weights of 8 bits.
 

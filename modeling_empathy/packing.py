@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .checkpoints import load_checkpoint
+from .checkpoints.deltas import pack
+from .checkpoints.loading import load_checkpoint
 from .files.whole_files import whole_folder
 from .model_card import packed_files
 from .original_names import checkpoint_folder
-from .packed_checkpoint import pack
 
 
 def pack_checkpoint(model: str, output_path: Path) -> str:

@@ -13,7 +13,7 @@ import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
 from .cards import CARD
-from .checkpoints import load_checkpoint
+from .checkpoints.loading import load_checkpoint
 from .dataset_export import ExportSummary, export_dataset
 from .errors import InputError
 from .model_card import RECORD, RunRecord, model_card, read_config, read_record

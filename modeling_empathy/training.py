@@ -17,13 +17,13 @@ from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .calibration import fitted_temperatures
+from .checkpoints.joined_models import join_models
 from .corpus.features import EmpathyDataCollator, build_features
 from .corpus.provenance import provenance_of_corpus
 from .decisions import tuned_rationale_thresholds
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError
 from .files.whole_files import write_whole
-from .joining import join_models
 from .meaning import meaning_tables, measures_of_meaning
 from .model.configuration_empathy import EmpathyConfig
 from .model.mechanisms import LEVELS

@@ -98,7 +98,7 @@ class EmpathyPipeline(Pipeline):
             **kwargs: Those of the pipeline (`device`, `batch_size`, the class's).
         """
         # By name, because this file also works, but for this, where the package is not installed.
-        packed = importlib.import_module("modeling_empathy.packed_checkpoint")
+        packed = importlib.import_module("modeling_empathy.checkpoints.deltas")
         model, tokenizer = packed.load_packed(packed.PRETRAINED)
         return cls(model=model, tokenizer=tokenizer, **kwargs)
 

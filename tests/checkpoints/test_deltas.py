@@ -9,11 +9,11 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from modeling_empathy import EmpathyModel, EmpathyPipeline, ScoringEngine
-from modeling_empathy.checkpoints import load_checkpoint
+from modeling_empathy.checkpoints.deltas import DELTAS, PRETRAINED, load_packed, pack
+from modeling_empathy.checkpoints.loading import load_checkpoint
 from modeling_empathy.cli import app
 from modeling_empathy.encoders import load_tokenizer, resolve_encoder
 from modeling_empathy.errors import InputError
-from modeling_empathy.packed_checkpoint import DELTAS, PRETRAINED, load_packed, pack
 from modeling_empathy.packing import pack_checkpoint
 from tests.tiny_models import tiny_model
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from .errors import InputError
-from .model.configuration_empathy import EmpathyConfig
-from .model.modeling_empathy import EmpathyModel
+from ..errors import InputError
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
 
 
 def join_models(models: Sequence[EmpathyModel]) -> EmpathyModel:

@@ -19,14 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerBase
 
-from .encoders import EMBEDDED, EMBEDDED_ON_HUB, load_tokenizer, resolve_encoder
-from .errors import InputError, first_line
-from .model.configuration_empathy import EmpathyConfig
-from .model.modeling_empathy import EmpathyModel
+from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, load_tokenizer, resolve_encoder
+from ..errors import InputError, first_line
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
 
 
 DELTAS = "deltas.safetensors"
-PRETRAINED = Path(__file__).parent / "pretrained"
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 _SCALE = ".scale"
 _RESPONDERS = "responder_encoders."

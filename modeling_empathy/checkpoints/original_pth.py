@@ -17,9 +17,9 @@ from zipfile import BadZipFile
 import torch
 from transformers import AutoConfig
 
-from .errors import InputError, shortened
-from .model.configuration_empathy import EmpathyConfig
-from .model.modeling_empathy import EmpathyModel
+from ..errors import InputError, shortened
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
 
 
 Weights = dict[str, torch.Tensor]
