@@ -14,9 +14,9 @@ from itertools import islice
 from typing import Any
 
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy.engine import load_engines
 from modeling_empathy.errors import InputError
 from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.scoring.engine import load_engines
 
 
 WAYS = {"torch fp32": ("torch", "fp32"), "torch bf16": ("torch", "bf16")} | {

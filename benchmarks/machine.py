@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from modeling_empathy import EmpathyConfig
-from modeling_empathy.packed_layers import PackedLinear, can_be_packed
+from modeling_empathy.scoring.onednn_layers import PackedLinear, can_be_packed
 
 
 def matrix_rates(dtype: torch.dtype, device: str = "cpu", size: int = 2048) -> dict[str, float]:

@@ -32,9 +32,9 @@ from benchmarks.published_way import PADDED_LENGTH, PublishedScorer, separate_mo
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import EmpathyConfig, EmpathyModel
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer, resolve_encoder
-from modeling_empathy.engine import ScoringEngine
-from modeling_empathy.onnx_backend import OnnxBackend
-from modeling_empathy.onnx_export import export_onnx
+from modeling_empathy.scoring.engine import ScoringEngine
+from modeling_empathy.scoring.onnx_backend import OnnxBackend
+from modeling_empathy.scoring.onnx_export import export_onnx
 
 
 ROBERTA_BASE_SIZE = "roberta-base-size"

@@ -21,7 +21,7 @@ def done(what):
     times[what] = time.perf_counter() - start
 import torch
 done("torch imported")
-from modeling_empathy.engine import load_engines
+from modeling_empathy.scoring.engine import load_engines
 done("transformers and this package imported")
 [engine] = load_engines(sys.argv[1], {}, device="cpu", dtype=sys.argv[2])
 done("checkpoint loaded")

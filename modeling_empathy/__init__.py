@@ -21,19 +21,19 @@ _HOMES = {
     "EmpathyPipeline": "model.pipeline_empathy",
     "LEVELS": "model.mechanisms",
     "MECHANISMS": "model.mechanisms",
-    "ScoringEngine": "engine",
+    "ScoringEngine": "scoring.engine",
 }
 
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:
-    from .engine import ScoringEngine as ScoringEngine
     from .model.configuration_empathy import EmpathyConfig as EmpathyConfig
     from .model.mechanisms import LEVELS as LEVELS
     from .model.mechanisms import MECHANISMS as MECHANISMS
     from .model.modeling_empathy import EmpathyModel as EmpathyModel
     from .model.modeling_empathy import EmpathyOutput as EmpathyOutput
     from .model.pipeline_empathy import EmpathyPipeline as EmpathyPipeline
+    from .scoring.engine import ScoringEngine as ScoringEngine
 
 
 def __getattr__(name: str) -> Any:

@@ -217,9 +217,9 @@ def score(
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
-    from .engine import load_engines
-    from .pair_files import STDIN, format_of
-    from .scoring import score_file
+    from .scoring.engine import load_engines
+    from .scoring.input_pairs import STDIN, format_of
+    from .scoring.score_file import score_file
 
     given = _by_mechanism(ER_model_path, IP_model_path, EX_model_path)
     if model is not None and given:
@@ -377,7 +377,7 @@ def export_onnx(
 
         empathy export-onnx --model output/corpus
     """
-    from .onnx_export import export_onnx
+    from .scoring.onnx_export import export_onnx
 
     print(export_onnx(model, output_path, quantize=not no_quantize))
 

@@ -12,7 +12,7 @@ from modeling_empathy.calibration import (
     level_probabilities,
     reliability,
 )
-from modeling_empathy.onnx_export import _Responses
+from modeling_empathy.scoring.onnx_export import _Responses
 from tests.tiny_models import batch_of, tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 

@@ -12,8 +12,8 @@ from modeling_empathy.checkpoints.conversion import convert_back, convert_files
 from modeling_empathy.checkpoints.joined_models import join_models
 from modeling_empathy.checkpoints.loading import load_checkpoint
 from modeling_empathy.checkpoints.original_pth import model_from_pth, model_to_state_dict, read_state_dict
-from modeling_empathy.engine import load_engines
 from modeling_empathy.errors import InputError
+from modeling_empathy.scoring.engine import load_engines
 from tests.original_model import OriginalBiEncoder, original_model
 from tests.tiny_models import batch_of, tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer

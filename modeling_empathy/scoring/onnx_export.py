@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .checkpoints.loading import load_checkpoint
-from .errors import InputError, first_line
-from .files.whole_files import whole_folder
-from .model.encoded_pairs import pad_posts
-from .model.modeling_empathy import EmpathyModel
+from ..checkpoints.loading import load_checkpoint
+from ..errors import InputError, first_line
+from ..files.whole_files import whole_folder
+from ..model.encoded_pairs import pad_posts
+from ..model.modeling_empathy import EmpathyModel
+from ..original_names import checkpoint_folder
 from .onnx_backend import RESPONSES, SEEKER_ENCODER, OnnxBackend, Precision, graph_path, require_onnx
-from .original_names import checkpoint_folder
 
 
 # Probabilities in single precision that differ by more are not rounding.

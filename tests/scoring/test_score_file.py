@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from modeling_empathy import EmpathyPipeline
-from modeling_empathy.engine import ScoringEngine
 from modeling_empathy.errors import InputError, RowError
 from modeling_empathy.files.whole_files import whole_file, whole_folder
 from modeling_empathy.model.mechanisms import ABBREVIATIONS
-from modeling_empathy.pair_files import InputPair, ScoreWriter, format_of, read_pairs
-from modeling_empathy.scoring import score_file
+from modeling_empathy.scoring.engine import ScoringEngine
+from modeling_empathy.scoring.input_pairs import InputPair, format_of, read_pairs
+from modeling_empathy.scoring.score_file import score_file
+from modeling_empathy.scoring.score_writer import ScoreWriter
 from tests.csv_files import write_csv
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer

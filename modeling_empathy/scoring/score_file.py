@@ -14,11 +14,12 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from ..errors import InputError, RowError, raise_error
+from ..files.whole_files import check_apart, whole_file
+from ..model.encoded_pairs import EncodedPair
 from .engine import PAIRS_A_STRETCH, ScoringEngine
-from .errors import InputError, RowError, raise_error
-from .files.whole_files import check_apart, whole_file
-from .model.encoded_pairs import EncodedPair
-from .pair_files import InputPair, ScoreWriter, format_of, read_pairs
+from .input_pairs import InputPair, format_of, read_pairs
+from .score_writer import ScoreWriter
 
 
 RATIONALE_FORMATS = ("spans", "mask")
@@ -57,8 +58,8 @@ def score_file(
     Args:
         load_engines: Called once the input could be read and the output be opened: loads the models, which score
             different mechanisms.
-        input_path: As in [`~modeling_empathy.pair_files.read_pairs`].
-        output_path: A `.csv`, `.jsonl` or `.parquet` file; see [`~modeling_empathy.pair_files.ScoreWriter`].
+        input_path: As in [`~modeling_empathy.scoring.input_pairs.read_pairs`].
+        output_path: A `.csv`, `.jsonl` or `.parquet` file; see [`~modeling_empathy.scoring.score_writer.ScoreWriter`].
         input_format: Of the input; by its ending when left out.
         rationale_format: `"spans"`, or `"mask"` as the original has it: 0 and 1 for each token up to the length that
             the model was trained with (with `stride`, all of the response's), whatever the level.

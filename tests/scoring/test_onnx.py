@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from modeling_empathy.cli import app
 from modeling_empathy.errors import InputError
-from modeling_empathy.onnx_backend import OnnxBackend
+from modeling_empathy.scoring.onnx_backend import OnnxBackend
 from tests.tiny_models import batch_of, tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 
@@ -141,7 +141,7 @@ def test_graphs_say_nothing_of_this_machine(exported):
     assert files == ROBERTA_FILES
     for name in files:
         written = (exported["roberta"] / "onnx" / name).read_bytes()
-        assert b"site-packages" not in written and str(Path(__file__).parents[1]).encode() not in written
+        assert b"site-packages" not in written and str(Path(__file__).parents[2]).encode() not in written
 
 
 def test_what_can_be_mended_is_one_message(exported, tmp_path, monkeypatch):

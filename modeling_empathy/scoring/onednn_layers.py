@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers.activations import GELUActivation
 
-from .model.modeling_empathy import EmpathyModel
+from ..model.modeling_empathy import EmpathyModel
 from .short_attention import use_short_attention
 
 

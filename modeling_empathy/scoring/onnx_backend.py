@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from .errors import InputError, first_line
+from ..errors import InputError, first_line
 
 
 Precision = Literal["fp32", "int8"]

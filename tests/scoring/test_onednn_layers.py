@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from modeling_empathy import EmpathyConfig, EmpathyModel, packed_layers
-from modeling_empathy.packed_layers import PackedLinear, can_be_packed, packed
+from modeling_empathy import EmpathyConfig, EmpathyModel
+from modeling_empathy.scoring import onednn_layers
+from modeling_empathy.scoring.onednn_layers import PackedLinear, can_be_packed, packed
 from tests.tiny_models import PAD_TOKEN_IDS, batch_of, tiny_encoder_config, tiny_model
 
 
@@ -59,7 +60,7 @@ def test_the_model_itself_stays_as_it_was_and_what_becomes_of_it_changes_nothing
 
 
 def test_where_it_is_not_for_the_processor_the_model_is_used_as_it_is(monkeypatch):
-    monkeypatch.setattr(packed_layers.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(onednn_layers.platform, "machine", lambda: "aarch64")
     model = tiny_model()
     assert packed(model) is model
     assert any(isinstance(module, nn.Linear) for module in model.modules())

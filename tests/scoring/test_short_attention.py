@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from modeling_empathy.packed_layers import can_be_packed, packed
-from modeling_empathy.short_attention import NAME, short_attention
+from modeling_empathy.scoring.onednn_layers import can_be_packed, packed
+from modeling_empathy.scoring.short_attention import NAME, short_attention
 from tests.tiny_models import tiny_model
 
 

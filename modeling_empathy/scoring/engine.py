@@ -11,16 +11,16 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
-from .checkpoints.deltas import DELTAS, PRETRAINED
-from .checkpoints.loading import load_checkpoint, resolve_device
-from .encoders import EMBEDDED, load_tokenizer
-from .errors import InputError
-from .model.configuration_empathy import EmpathyConfig
-from .model.encoded_pairs import EncodedPair, encode_pairs, pad
-from .model.modeling_empathy import EmpathyModel
-from .model.pipeline_empathy import describe_pair, join_windows, own_tokenizer
-from .original_names import checkpoint_folder
-from .packed_layers import packed
+from ..checkpoints.deltas import DELTAS, PRETRAINED
+from ..checkpoints.loading import load_checkpoint, resolve_device
+from ..encoders import EMBEDDED, load_tokenizer
+from ..errors import InputError
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.encoded_pairs import EncodedPair, encode_pairs, pad
+from ..model.modeling_empathy import EmpathyModel
+from ..model.pipeline_empathy import describe_pair, join_windows, own_tokenizer
+from ..original_names import checkpoint_folder
+from .onednn_layers import packed
 
 
 # Where larger batches stop to be faster: measured on CPUs, reckoned for others.
