@@ -34,7 +34,7 @@ from benchmarks.paired_bootstrap import Estimate, Values, estimates, mean_of, re
 from modeling_empathy.arguments import RECIPES, DataArguments, ModelArguments, parse_arguments
 from modeling_empathy.checkpoints.loading import load_checkpoint, resolve_device
 from modeling_empathy.errors import InputError
-from modeling_empathy.evaluation import evaluate_checkpoint
+from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.files.whole_files import write_whole
 from train_hf import read_corpus
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.errors import InputError
-from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.evaluation.metrics import identification_metrics
 from modeling_empathy.scoring.engine import load_engines
 
 

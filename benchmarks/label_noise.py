@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.paired_bootstrap import Estimate
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.corpus.splits import split_of
-from modeling_empathy.metrics import identification_metrics, rationale_metrics
+from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
 from modeling_empathy.model.mechanisms import MECHANISMS
 
 

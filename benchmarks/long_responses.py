@@ -16,7 +16,7 @@ import datasets
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import EmpathyPipeline
-from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.evaluation.metrics import identification_metrics
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Intervals of metrics over resampled seeker posts, the same resamples for everything that is compared.
 
 A resample is a weight for each pair, the number of times its seeker post was drawn, so that a metric of all resamples
-is a product of matrices. The definitions are those of modeling_empathy/metrics.py; the tests hold the two together.
+is a product of matrices. The definitions are those of modeling_empathy/evaluation/metrics.py; the tests hold the two
+together.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling_empathy.metrics import rationale_metrics
+from modeling_empathy.evaluation.metrics import rationale_metrics
 from modeling_empathy.model.mechanisms import LEVELS
 from modeling_empathy.model.rationale_spans import IGNORE_INDEX
 

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase, get_linear_schedule_with_warmu
 from modeling_empathy import EmpathyConfig, EmpathyModel
 from modeling_empathy.corpus.features import EmpathyDataCollator, build_features
 from modeling_empathy.encoders import load_tokenizer, resolve_encoder
-from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.evaluation.metrics import identification_metrics
 
 
 PADDED_LENGTH = 64

@@ -14,10 +14,10 @@ import numpy as np
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS, EmpathyConfig
 from modeling_empathy.corpus.features import build_features
-from modeling_empathy.decisions import metrics_by_mechanism
 from modeling_empathy.encoders import load_tokenizer
+from modeling_empathy.evaluation.metrics_by_mechanism import metrics_by_mechanism
+from modeling_empathy.evaluation.report import metrics_table
 from modeling_empathy.model.rationale_spans import IGNORE_INDEX
-from modeling_empathy.report import metrics_table
 
 
 def main() -> None:

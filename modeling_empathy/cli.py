@@ -287,9 +287,9 @@ def evaluate(
     """
     from .checkpoints.loading import load_checkpoint, resolve_device
     from .corpus.annotated_files import read_annotated
-    from .evaluation import DEFINITIONS, evaluate_checkpoint, evaluation_table
+    from .evaluation.evaluate import DEFINITIONS, evaluate_checkpoint, evaluation_table
+    from .evaluation.report import save_metrics
     from .original_names import mechanism_of
-    from .report import save_metrics
 
     loaded, tokenizer = load_checkpoint(model)
     mechanisms = list(loaded.config.mechanisms)

@@ -13,10 +13,10 @@ from huggingface_hub import EvalResult, ModelCardData
 from .cards import CARD, render_card
 from .corpus.provenance import CITATION, Provenance
 from .errors import InputError, first_line
+from .evaluation.report import TABLE, metrics_table
 from .files.whole_files import write_whole
 from .model.configuration_empathy import EmpathyConfig
 from .model.mechanisms import LEVELS
-from .report import TABLE, metrics_table
 
 
 RECORD = "metrics.json"

@@ -22,7 +22,7 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput
 
 from .arguments import EmpathyTrainingArguments
-from .decisions import metrics_by_mechanism
+from .evaluation.metrics_by_mechanism import metrics_by_mechanism
 from .model.configuration_empathy import EmpathyConfig
 
 

@@ -16,30 +16,30 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
-from .calibration import fitted_temperatures
 from .checkpoints.joined_models import join_models
 from .corpus.features import EmpathyDataCollator, build_features
 from .corpus.provenance import provenance_of_corpus
-from .decisions import tuned_rationale_thresholds
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError
-from .files.whole_files import write_whole
-from .meaning import meaning_tables, measures_of_meaning
-from .model.configuration_empathy import EmpathyConfig
-from .model.mechanisms import LEVELS
-from .model.modeling_empathy import EmpathyModel
-from .model.pipeline_empathy import own_tokenizer
-from .model_card import RECORD, read_config, read_record, save_model_card
-from .plots import save_plots
-from .report import (
+from .evaluation.calibration import fitted_temperatures
+from .evaluation.diagnostics import diagnostics, diagnostics_tables
+from .evaluation.plots import save_plots
+from .evaluation.report import (
     confusion_counts,
     held_out_predictions,
     metrics_table,
     readable_pairs,
     save_metrics,
 )
+from .evaluation.thresholds import tuned_rationale_thresholds
+from .files.whole_files import write_whole
+from .model.configuration_empathy import EmpathyConfig
+from .model.mechanisms import LEVELS
+from .model.modeling_empathy import EmpathyModel
+from .model.pipeline_empathy import own_tokenizer
+from .model_card import RECORD, read_config, read_record, save_model_card
 from .seeker_states import remembered_seeker_states
-from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer
+from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, without_autocast
 
 
 logger = logging.get_logger(__name__)
@@ -108,14 +108,17 @@ def train_and_report(
     if trainer.is_world_process_zero():
         record = _record(corpus, model_args, data_args, training_args)
         if predictions is not None:
-            # What is sharded among processes is in none of them as a whole.
-            record |= measures_of_meaning(
-                trainer.accelerator.unwrap_model(trainer.model),
-                tokenizer,
-                features["test"],
-                predictions,
-                max_responses=0 if is_sharded else training_args.measured_rationales,
-            )
+            measured = trainer.accelerator.unwrap_model(trainer.model)
+            # Not by the Trainer, whose other processes are not asked.
+            with without_autocast(measured), remembered_seeker_states(measured):
+                record |= diagnostics(
+                    measured,
+                    tokenizer,
+                    features["test"],
+                    predictions,
+                    # What is sharded among processes is in none of them as a whole.
+                    max_responses=0 if is_sharded else training_args.measured_rationales,
+                )
         _report(trainer, features.get("test"), predictions, splits, record)
     return splits.get("test", {})
 
@@ -325,7 +328,7 @@ def _report(
             f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n"
         )
         print(metrics_table(splits["test"], config.mechanisms))
-        print(meaning_tables(record))
+        print(diagnostics_tables(record))
         print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable_pairs(rows, config, sys.stdout.isatty())}")
     save_plots(folder, rows, config, trainer.state.log_history)
     if trainer.args.save_model:

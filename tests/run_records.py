@@ -4,7 +4,7 @@ from typing import Any
 
 from modeling_empathy import MECHANISMS
 from modeling_empathy.corpus.provenance import provenance_of_files, sample_folder
-from modeling_empathy.report import TABLE
+from modeling_empathy.evaluation.report import TABLE
 
 
 # Annotated level by predicted level.

@@ -17,8 +17,8 @@ from modeling_empathy import MECHANISMS, EmpathyModel, EmpathyPipeline
 from modeling_empathy.arguments import parse_arguments
 from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.errors import InputError
-from modeling_empathy.evaluation import evaluate_checkpoint
-from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
+from modeling_empathy.evaluation.metrics import identification_metrics
 from modeling_empathy.model_card import read_record
 from modeling_empathy.training import train_and_report
 from tests.csv_files import write_corpus

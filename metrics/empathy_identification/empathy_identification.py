@@ -5,13 +5,13 @@ from typing import Any
 import datasets
 import evaluate
 
-from modeling_empathy.metrics import identification_metrics
+from modeling_empathy.evaluation.metrics import identification_metrics
 
 
 _DESCRIPTION = """
 How well the predicted levels of communication (0 no, 1 weak, 2 strong) of one mechanism of empathy match the annotated
 ones: accuracy, macro-F1, the F1 of each level, and quadratic-weighted kappa. Definitions:
-`modeling_empathy.metrics.identification_metrics`. The package `modeling_empathy` must be installed.
+`modeling_empathy.evaluation.metrics.identification_metrics`. The package `modeling_empathy` must be installed.
 """
 
 _CITATION = """

@@ -5,14 +5,14 @@ from typing import Any
 import datasets
 import evaluate
 
-from modeling_empathy.metrics import rationale_metrics
+from modeling_empathy.evaluation.metrics import rationale_metrics
 
 
 _DESCRIPTION = """
 How well the predicted rationale of each response (the tokens that show one mechanism of empathy) matches the annotated
 one, by the definitions of the ERASER benchmark: token-F1, IOU-F1 at 0.5 and the area under the precision-recall curve
 of the token scores, over the responses with an annotated rationale and over all. Definitions:
-`modeling_empathy.metrics.rationale_metrics`. The package `modeling_empathy` must be installed.
+`modeling_empathy.evaluation.metrics.rationale_metrics`. The package `modeling_empathy` must be installed.
 """
 
 _CITATION = """

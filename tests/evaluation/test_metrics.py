@@ -13,10 +13,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from modeling_empathy.metrics import identification_metrics, rationale_metrics
+from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
 
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 LEVEL_PAIRS = st.lists(st.tuples(st.sampled_from([0, 1, 2]), st.sampled_from([0, 1, 2, -100])), max_size=30)
 

@@ -10,9 +10,9 @@ import datasets
 import numpy as np
 from transformers.utils import logging
 
+from ..files.whole_files import write_whole
+from ..model.configuration_empathy import EmpathyConfig
 from .calibration import expected_calibration_error, level_probabilities, reliability
-from .files.whole_files import write_whole
-from .model.configuration_empathy import EmpathyConfig
 from .report import confusion_counts
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from .model.rationale_spans import IGNORE_INDEX
+from ..model.rationale_spans import IGNORE_INDEX
 from .tables import table_by_mechanism
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, average_precision_score, cohen_kappa_score, f1_score
 
-from modeling_empathy.model.mechanisms import LEVELS
-from modeling_empathy.model.rationale_spans import IGNORE_INDEX
+from ..model.mechanisms import LEVELS
+from ..model.rationale_spans import IGNORE_INDEX
 
 
 IOU_THRESHOLD = 0.5

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from modeling_empathy.metrics import identification_metrics, rationale_metrics
-from modeling_empathy.original_metrics import original_metrics, original_spans, scored_length
+from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
+from modeling_empathy.evaluation.original_metrics import original_metrics, original_spans, scored_length
 
 
 LENGTH = 12

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .model.encoded_pairs import pad
-from .model.modeling_empathy import EmpathyModel
+from ..model.encoded_pairs import pad
+from ..model.modeling_empathy import EmpathyModel
 from .tables import table_by_mechanism
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import datasets
 import numpy as np
 
+from ..files.whole_files import write_whole
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.encoded_pairs import EncodedPair
+from ..model.pipeline_empathy import describe_mechanism
 from .calibration import level_probabilities
-from .files.whole_files import write_whole
-from .model.configuration_empathy import EmpathyConfig
-from .model.encoded_pairs import EncodedPair
-from .model.pipeline_empathy import describe_mechanism
 from .tables import table_by_mechanism
 
 
@@ -58,7 +58,7 @@ def save_metrics(path: Path, splits: dict[str, dict[str, float]], arguments: dic
     """
     content = {
         "metrics": splits,
-        "definitions": "those of modeling_empathy/metrics.py; rationales as ERASER (DeYoung et al. 2020)",
+        "definitions": "those of modeling_empathy/evaluation/metrics.py; rationales as ERASER (DeYoung et al. 2020)",
         **more,
         "arguments": arguments,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},

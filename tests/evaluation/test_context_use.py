@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from modeling_empathy import MECHANISMS
-from modeling_empathy.context_use import (
+from modeling_empathy.corpus.features import build_features
+from modeling_empathy.evaluation.context_use import (
     context_use,
     context_use_table,
     with_emptied_seeker_posts,
     with_shuffled_seeker_posts,
 )
-from modeling_empathy.corpus.features import build_features
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 

@@ -1,4 +1,4 @@
-"""From what a model computed for annotated pairs to decisions, their metrics, and how they are best decided."""
+"""From what a model computed for annotated pairs to what it decides, and the metrics of that."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.rationale_decisions import decided_by_clause
 from .metrics import identification_metrics, rationale_metrics
-from .model.configuration_empathy import EmpathyConfig
-from .model.rationale_decisions import decided_by_clause
 
 
 # Metrics of what is shown: those that need no scores.
 _SHOWN = ("token_precision_micro", "token_recall_micro", "token_f1_micro", "token_f1_macro", "iou_f1_macro")
-# What a threshold is chosen among.
-_CANDIDATES = tuple(step / 20 for step in range(1, 20))
 
 
 def metrics_by_mechanism(
@@ -36,9 +34,9 @@ def metrics_by_mechanism(
 
     Returns:
         `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1. Beside the rationale
-        metrics `annotated_` and `all_` of [`~modeling_empathy.metrics.rationale_metrics`], which hold what is marked
-        against the annotation whatever the predicted level, those of `all_` with the prefix `shown_`: over all
-        responses, of what is shown to a reader, which is nothing where the predicted level is 0.
+        metrics `annotated_` and `all_` of [`~modeling_empathy.evaluation.metrics.rationale_metrics`], which hold what
+        is marked against the annotation whatever the predicted level, those of `all_` with the prefix `shown_`: over
+        all responses, of what is shown to a reader, which is nothing where the predicted level is 0.
     """
     mechanisms = list(mechanisms or config.mechanisms)
     metrics: dict[str, float] = {}
@@ -87,37 +85,3 @@ def decided(
         scores.append(of_row)
         thresholds.append(reached)
     return np.array(scores), thresholds
-
-
-def tuned_rationale_thresholds(
-    config: EmpathyConfig,
-    rows: Sequence[Mapping[str, Any]],
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-) -> list[float]:
-    """Chooses, for each mechanism, the threshold with the best token-F1 over annotated responses.
-
-    A rationale is shown only where the level is above 0, so the threshold is chosen on responses that have one.
-
-    Args:
-        config: The model's.
-        rows: Features of a validation split.
-        probabilities: `(pair, token, mechanism)`, of the rationale.
-        labels: `(pair, token, mechanism)`, 0, 1 or -100.
-
-    Returns:
-        `(mechanism,)`, a multiple of 0.05; 0.5 where the split has no annotated response. Of equally good ones the
-        closest to 0.5.
-    """
-    candidates = sorted(_CANDIDATES, key=lambda threshold: abs(threshold - 0.5))
-    thresholds = []
-    for index in range(labels.shape[-1]):
-        annotated = np.flatnonzero((labels[:, :, index] == 1).any(axis=1))
-        of_annotated = [rows[int(place)] for place in annotated] if config.rationale_unit == "clause" else []
-        scored = {}
-        for threshold in candidates if len(annotated) else ():
-            scores, reached = decided(config, of_annotated, probabilities[annotated, :, index], threshold)
-            metrics = rationale_metrics(scores, labels[annotated, :, index], threshold=reached)
-            scored[threshold] = metrics["annotated_token_f1_macro"]
-        thresholds.append(max(scored, key=scored.__getitem__, default=0.5))
-    return thresholds

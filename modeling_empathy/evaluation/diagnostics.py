@@ -9,18 +9,16 @@ import datasets
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from ..corpus.features import EmpathyDataCollator
+from ..model.modeling_empathy import EmpathyModel
 from .calibration import calibration_by_mechanism, calibration_table
 from .context_use import context_use, context_use_table
-from .corpus.features import EmpathyDataCollator
-from .evaluation import predict
+from .evaluate import predict
 from .faithfulness import faithfulness_table, rationale_faithfulness
-from .model.modeling_empathy import EmpathyModel
 from .report import held_out_predictions
-from .seeker_states import remembered_seeker_states
-from .trainer import without_autocast
 
 
-def measures_of_meaning(
+def diagnostics(
     model: EmpathyModel,
     tokenizer: PreTrainedTokenizerBase,
     features: datasets.Dataset,
@@ -31,7 +29,7 @@ def measures_of_meaning(
     """Measures calibration, the faithfulness of rationales and the use of the seeker post.
 
     Args:
-        model: After training, in evaluation mode.
+        model: In evaluation mode and in the precision it is measured in.
         tokenizer: The model's.
         features: Of a held-out split.
         predictions: Level logits `(pair, mechanism, level)`, rationale probabilities `(pair, token, mechanism)`.
@@ -53,28 +51,26 @@ def measures_of_meaning(
         for name in ("token_scores", "token_mask")
     )
     collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=config.padded_length)
-    # Not by the Trainer, whose other processes are not asked.
-    with without_autocast(model), remembered_seeker_states(model):
-        measures["faithfulness"] = rationale_faithfulness(
-            model,
-            features,
-            logits.argmax(-1),
-            scores,
-            marks,
-            pad_token_id=tokenizer.pad_token_id,
-            max_responses=max_responses,
-        )
-        measures["context_use"] = context_use(
-            lambda changed: predict(model, changed, collator, config.mechanisms)[0],
-            features,
-            tokenizer,
-            config.mechanisms,
-        )
+    measures["faithfulness"] = rationale_faithfulness(
+        model,
+        features,
+        logits.argmax(-1),
+        scores,
+        marks,
+        pad_token_id=tokenizer.pad_token_id,
+        max_responses=max_responses,
+    )
+    measures["context_use"] = context_use(
+        lambda changed: predict(model, changed, collator, config.mechanisms)[0],
+        features,
+        tokenizer,
+        config.mechanisms,
+    )
     return measures
 
 
-def meaning_tables(measures: Mapping[str, Any]) -> str:
-    """What [`measures_of_meaning`] measured, as Markdown tables with a line on each."""
+def diagnostics_tables(measures: Mapping[str, Any]) -> str:
+    """What [`diagnostics`] measured, as Markdown tables with a line on each."""
     parts = ["Calibration error of the levels' probabilities:", calibration_table(measures["calibration"])]
     if "faithfulness" in measures:
         parts += [

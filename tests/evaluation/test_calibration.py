@@ -5,7 +5,7 @@ import pytest
 from scipy.special import softmax
 
 from modeling_empathy import EmpathyConfig, EmpathyPipeline
-from modeling_empathy.calibration import (
+from modeling_empathy.evaluation.calibration import (
     calibration_by_mechanism,
     expected_calibration_error,
     fitted_temperatures,

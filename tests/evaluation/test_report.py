@@ -7,9 +7,9 @@ import datasets
 import pytest
 
 from modeling_empathy import MECHANISMS, EmpathyConfig
+from modeling_empathy.evaluation.plots import save_plots
+from modeling_empathy.evaluation.report import TABLE, highlight, metrics_table, readable_pairs, save_metrics
 from modeling_empathy.files.whole_files import write_whole
-from modeling_empathy.plots import save_plots
-from modeling_empathy.report import TABLE, highlight, metrics_table, readable_pairs, save_metrics
 
 
 RESPONSE = "I'm so sorry. What happened?"

@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
-from modeling_empathy.faithfulness import MEASURES, _random_spans, faithfulness_table, rationale_faithfulness
+from modeling_empathy.evaluation.faithfulness import (
+    MEASURES,
+    _random_spans,
+    faithfulness_table,
+    rationale_faithfulness,
+)
 from tests.tiny_models import PAD_TOKEN_IDS, tiny_encoder_config, tiny_model
 
 

@@ -10,11 +10,11 @@ import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from .corpus.features import EmpathyDataCollator, build_features
-from .decisions import decided, metrics_by_mechanism
-from .model.configuration_empathy import EmpathyConfig
-from .model.modeling_empathy import EmpathyModel
-from .model.rationale_spans import IGNORE_INDEX
+from ..corpus.features import EmpathyDataCollator, build_features
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
+from ..model.rationale_spans import IGNORE_INDEX
+from .metrics_by_mechanism import decided, metrics_by_mechanism
 from .original_metrics import original_metrics
 from .report import metrics_table
 
