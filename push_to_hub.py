@@ -54,8 +54,8 @@ def model(
 
         python push_to_hub.py model output/corpus --repo_id me/empathy --private
     """
-    from modeling_empathy.hub_upload import Target
-    from modeling_empathy.publishing import publish_model
+    from modeling_empathy.hub.publish import publish_model
+    from modeling_empathy.hub.upload import Target
 
     target = Target(repo_id, private, revision, create_pr, commit_message)
     publish_model(folder, target, dataset_repo_id=dataset_repo_id, card=card, max_file_gb=max_file_gb, dry_run=dry_run)
@@ -86,8 +86,8 @@ def dataset(
 
     python push_to_hub.py dataset --source sample --repo_id me/empathy-sample
     """
-    from modeling_empathy.hub_upload import Target
-    from modeling_empathy.publishing import publish_dataset
+    from modeling_empathy.hub.publish import publish_dataset
+    from modeling_empathy.hub.upload import Target
 
     publish_dataset(
         Target(repo_id, private, revision, create_pr, commit_message),

@@ -26,10 +26,10 @@ from transformers import (
 from transformers.utils import logging
 
 from .arguments import EmpathyTrainingArguments
-from .cards import CARD
 from .encoders import load_tokenizer, name_on_hub, resolve_encoder
 from .errors import InputError, first_line, shortened
 from .files.whole_files import whole_folder
+from .hub.cards import CARD
 
 
 logger = logging.get_logger(__name__)

@@ -346,7 +346,7 @@ def export_dataset(
 
         python -c 'import datasets; print(datasets.load_dataset("exported", "explorations"))'
     """
-    from .dataset_export import export_dataset
+    from .hub.dataset_export import export_dataset
 
     print(export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False))
 
@@ -397,6 +397,6 @@ def pack(
 
         empathy pack --model output/everything --output_path packed
     """
-    from .packing import pack_checkpoint
+    from .hub.packing import pack_checkpoint
 
     print(pack_checkpoint(model, output_path))

@@ -33,11 +33,12 @@ from .evaluation.report import (
 )
 from .evaluation.thresholds import tuned_rationale_thresholds
 from .files.whole_files import write_whole
+from .hub.model_card import save_model_card
+from .hub.run_record import RECORD, read_config, read_record
 from .model.configuration_empathy import EmpathyConfig
 from .model.mechanisms import LEVELS
 from .model.modeling_empathy import EmpathyModel
 from .model.pipeline_empathy import own_tokenizer
-from .model_card import RECORD, read_config, read_record, save_model_card
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, without_autocast
 

@@ -15,7 +15,7 @@ _CORPUS_DIR = os.environ.pop("EMPATHY_CORPUS_DIR", None)
 import pytest  # noqa: E402
 from huggingface_hub import HfApi, constants  # noqa: E402
 
-from tests.stand_in_hub import StandInHub  # noqa: E402
+from tests.hub.stand_in.hub import StandInHub  # noqa: E402
 
 
 _SHARED = Path(__file__).parents[2] / "shared"

@@ -49,7 +49,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, str]]:
         else:
             continue
         for name in names:
-            if name.split(".")[0] == PACKAGE and name != PACKAGE:
+            if name.split(".")[0] == PACKAGE and name not in (PACKAGE, f"{PACKAGE}.__version__"):
                 yield importer, name.removeprefix(f"{PACKAGE}.")
 
 

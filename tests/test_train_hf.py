@@ -19,7 +19,7 @@ from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.evaluation.metrics import identification_metrics
-from modeling_empathy.model_card import read_record
+from modeling_empathy.hub.run_record import read_record
 from modeling_empathy.training import train_and_report
 from tests.csv_files import write_corpus
 from tests.tiny_models import tiny_encoder_config

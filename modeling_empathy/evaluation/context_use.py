@@ -53,7 +53,7 @@ def context_use(
         For each mechanism, over the pairs with an annotated level:
 
         - `accuracy`, `macro_f1`: of [`~modeling_empathy.evaluation.metrics.identification_metrics`], seeker posts as
-        they are.
+          they are.
         - `{metric}_shuffled`, `{metric}_emptied`: with the features of [`with_shuffled_seeker_posts`] and of
           [`with_emptied_seeker_posts`].
         - `{metric}_lost_shuffled`, `{metric}_lost_emptied`: as it is minus that; about 0 where the seeker post plays

@@ -14,7 +14,7 @@ from modeling_empathy.checkpoints.loading import load_checkpoint
 from modeling_empathy.cli import app
 from modeling_empathy.encoders import load_tokenizer, resolve_encoder
 from modeling_empathy.errors import InputError
-from modeling_empathy.packing import pack_checkpoint
+from modeling_empathy.hub.packing import pack_checkpoint
 from tests.tiny_models import tiny_model
 
 

@@ -12,8 +12,8 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
 )
 
-from tests.hub_clients import ID, LARGE, SMALL, send, state
-from tests.stand_in_repositories import FIRST_FILES
+from tests.hub.stand_in.clients import ID, LARGE, SMALL, send, state
+from tests.hub.stand_in.repositories import FIRST_FILES
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 429, 500])

@@ -9,8 +9,8 @@ from typing import Any
 
 import datasets
 
-from .corpus.builder import EpitomeReddit
-from .corpus.provenance import Provenance
+from ..corpus.builder import EpitomeReddit
+from ..corpus.provenance import Provenance
 from .dataset_files import ExportedSplit
 
 

@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import save
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from tests.hub_clients import ID, LARGE, files_of, run
-from tests.stand_in_repositories import FIRST_FILES
+from tests.hub.stand_in.clients import ID, LARGE, files_of, run
+from tests.hub.stand_in.repositories import FIRST_FILES
 
 
 def parquet(values: list[int]) -> bytes:

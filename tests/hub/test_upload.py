@@ -6,10 +6,10 @@ import pytest
 from huggingface_hub import constants
 
 from modeling_empathy.errors import InputError
-from modeling_empathy.hub_upload import Target, upload
-from modeling_empathy.publication import Publication
-from tests.stand_in_hub import StandInHub
-from tests.stand_in_repositories import FIRST_FILES
+from modeling_empathy.hub.staging import Publication
+from modeling_empathy.hub.upload import Target, upload
+from tests.hub.stand_in.hub import StandInHub
+from tests.hub.stand_in.repositories import FIRST_FILES
 
 
 ID = "user/name"

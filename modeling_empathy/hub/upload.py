@@ -15,8 +15,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from .errors import InputError, first_line
-from .publication import Publication
+from ..errors import InputError, first_line
+from .staging import Publication
 
 
 # What an earlier publication left and this one lacks goes with the same commit; other files of a repository stay.

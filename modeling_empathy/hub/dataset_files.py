@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .corpus.builder import EpitomeReddit
-from .model.mechanisms import LEVELS
+from ..corpus.builder import EpitomeReddit
+from ..model.mechanisms import LEVELS
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ from modeling_empathy import EmpathyPipeline
 from push_to_hub import app
 from tests.command_lines import refused_by
 from tests.csv_files import write_corpus
+from tests.hub.run_records import run_record
+from tests.hub.stand_in.hub import StandInHub, environment
+from tests.hub.stand_in.repositories import FIRST_FILES
 from tests.model.test_travelling_code import TRAVELLING
-from tests.run_records import run_record
-from tests.stand_in_hub import StandInHub, environment
-from tests.stand_in_repositories import FIRST_FILES
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 from tests.without_package import run_without_package
 
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 PAIRS = [["I feel alone.", "I am so sorry. What happened?"], ["I failed", "Why? Nobody cares " * 20]]
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from tests.hub_clients import ID, LARGE, SMALL, files_of, folder_of, send, state
-from tests.stand_in_repositories import FIRST_FILES
+from tests.hub.stand_in.clients import ID, LARGE, SMALL, files_of, folder_of, send, state
+from tests.hub.stand_in.repositories import FIRST_FILES
 
 
 # Repositories, commits and downloads

@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from .corpus.builder import load_epitome
-from .corpus.provenance import provenance_of_corpus
-from .errors import InputError
-from .hub_upload import Target, require_token, upload
-from .loading_back import check_dataset_loads, check_model_loads
-from .publication import LIMIT_GB, Publication, stage_dataset, stage_model
+from ..corpus.builder import load_epitome
+from ..corpus.provenance import provenance_of_corpus
+from ..errors import InputError
+from .load_check import check_dataset_loads, check_model_loads
+from .staging import LIMIT_GB, Publication, stage_dataset, stage_model
+from .upload import Target, require_token, upload
 
 
 def publish_model(

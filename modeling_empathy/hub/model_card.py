@@ -4,55 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from ..corpus.provenance import CITATION
+from ..evaluation.report import TABLE, metrics_table
+from ..files.whole_files import write_whole
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.mechanisms import LEVELS
 from .cards import CARD, render_card
-from .corpus.provenance import CITATION, Provenance
-from .errors import InputError, first_line
-from .evaluation.report import TABLE, metrics_table
-from .files.whole_files import write_whole
-from .model.configuration_empathy import EmpathyConfig
-from .model.mechanisms import LEVELS
+from .run_record import RECORD, RunRecord, read_config, read_record
 
 
-RECORD = "metrics.json"
-
-# What is said of how a model was trained; nothing of where that was on somebody's machine.
-_ARGUMENTS = {
-    "model": (
-        "encoder_revision",
-        "separate_models",
-        "freeze_embeddings",
-        "level_weighting",
-        "level_smoothing",
-        "original_tokenization",
-    ),
-    "data": ("max_length", "unannotated", "salt", "train_on_everything"),
-    "training": (
-        "seed",
-        "num_train_epochs",
-        "max_steps",
-        "per_device_train_batch_size",
-        "gradient_accumulation_steps",
-        "learning_rate",
-        "head_learning_rate",
-        "lr_scheduler_type",
-        "warmup_steps",
-        "optim",
-        "weight_decay",
-        "max_grad_norm",
-        "bf16",
-        "fp16",
-        "load_best_model_at_end",
-        "metric_for_best_model",
-        "tune_rationale_thresholds",
-        "fit_level_temperatures",
-    ),
-}
 # Metric -> how the Hub calls it, and the task that it measures.
 _RESULTS = {
     "accuracy": ("accuracy", "text-classification"),
@@ -62,90 +27,6 @@ _RESULTS = {
     "annotated_iou_f1_macro": ("iou_f1", "token-classification"),
     "annotated_token_auprc": ("auprc", "token-classification"),
 }
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """What a training run wrote down, as far as it may be published.
-
-    Attributes:
-        test: The test split's metrics, `{mechanism}_{metric}`.
-        definitions: Whose definitions these follow.
-        confusion: For each mechanism `(annotated level, predicted level)`.
-        provenance: What it was trained on, if the record says so.
-        pairs: Pairs of each split.
-        encoder: The encoder it started from, by its name on the Hub; None for one of a local folder.
-        arguments: Those that decide what comes out: of the model, the data and the training, by their names.
-        versions: Of the libraries.
-        twin: The record of the run that held pairs out, for a model that was trained on everything: it is measured in
-            this one's place.
-    """
-
-    test: dict[str, float] = field(default_factory=dict)
-    definitions: str = ""
-    confusion: dict[str, list[list[int]]] = field(default_factory=dict)
-    provenance: Provenance | None = None
-    pairs: dict[str, int] = field(default_factory=dict)
-    encoder: str | None = None
-    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-    twin: RunRecord | None = None
-
-    @property
-    def measured(self) -> RunRecord:
-        """The run whose figures stand for this model's."""
-        return self.twin or self
-
-    def publishable(self) -> dict[str, Any]:
-        """The record as a file that is published, and read again: without paths and names of the machine."""
-        data: dict[str, Any] = {"pairs": self.pairs, "encoder": self.encoder}
-        if self.twin is not None:
-            data["twin"] = self.twin.publishable()
-        return {
-            "metrics": {"test": self.test},
-            "definitions": self.definitions,
-            "confusion": self.confusion,
-            "data": data | ({"provenance": self.provenance.to_dict()} if self.provenance else {}),
-            "arguments": self.arguments,
-            "versions": self.versions,
-        }
-
-
-def read_record(folder: Path) -> RunRecord:
-    """Reads what a run left in the folder of its checkpoint; of a converted checkpoint there is nothing.
-
-    Raises:
-        InputError: If the file is not one that `train_hf.py` wrote.
-    """
-    path = folder / RECORD
-    if not path.is_file():
-        return RunRecord()
-    try:
-        return _record_of(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} is no record of a training run ({type(error).__name__}: {first_line(error)}): train again, or "
-            "remove it to publish without figures."
-        ) from None
-
-
-def _record_of(written: Mapping[str, Any]) -> RunRecord:
-    data, arguments = written.get("data", {}), written["arguments"]
-    chosen = {
-        part: {name: arguments[part][name] for name in names if arguments[part].get(name) not in (None, "", -1, False)}
-        for part, names in _ARGUMENTS.items()
-    }
-    return RunRecord(
-        test=written["metrics"].get("test", {}),
-        definitions=written["definitions"],
-        confusion=written.get("confusion", {}),
-        provenance=Provenance.from_dict(data["provenance"]) if "provenance" in data else None,
-        pairs=data.get("pairs", {}),
-        encoder=data.get("encoder"),
-        arguments=chosen,
-        versions=written["versions"],
-        twin=_record_of(data["twin"]) if "twin" in data else None,
-    )
 
 
 def model_card(
@@ -206,23 +87,6 @@ def packed_files(folder: Path) -> dict[str, str]:
     if record != RunRecord():
         files[RECORD] = json.dumps(record.publishable(), indent=2) + "\n"
     return files
-
-
-def read_config(folder: Path) -> EmpathyConfig:
-    """The configuration of a checkpoint.
-
-    Raises:
-        InputError: If the folder holds none of ours.
-    """
-    path = folder / "config.json"
-    try:
-        if json.loads(path.read_text(encoding="utf-8")).get("model_type") != EmpathyConfig.model_type:
-            raise InputError(f"{path} is not the configuration of an empathy model.")
-        return EmpathyConfig.from_pretrained(folder)
-    except InputError:
-        raise
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{folder} holds no checkpoint: config.json can't be read ({first_line(error)}).") from None
 
 
 def _title(repo_id: str | None, config: EmpathyConfig) -> str:

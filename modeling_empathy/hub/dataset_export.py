@@ -1,6 +1,6 @@
 """Writes the corpus as a folder that plain `datasets` loads: Parquet, a card, a Croissant file. It can go on the Hub.
 
-    from modeling_empathy.dataset_export import export_dataset
+    from modeling_empathy.hub.dataset_export import export_dataset
 
     print(export_dataset(Path("exported"), source="sample"))
 
@@ -22,15 +22,15 @@ from typing import Any
 import datasets
 from huggingface_hub import DatasetCardData
 
-from . import __version__
+from .. import __version__
+from ..corpus.alignment_report import FileCounts
+from ..corpus.builder import REPORT_NAME, EpitomeReddit
+from ..corpus.provenance import Provenance, provenance_of_corpus
+from ..files.whole_files import whole_folder
+from ..model.mechanisms import MECHANISMS
 from .cards import CARD, render_card
-from .corpus.alignment_report import FileCounts
-from .corpus.builder import REPORT_NAME, EpitomeReddit
-from .corpus.provenance import Provenance, provenance_of_corpus
 from .croissant import write_croissant
 from .dataset_files import ExportedSplit, annotations_of, write_splits
-from .files.whole_files import whole_folder
-from .model.mechanisms import MECHANISMS
 
 
 # The default first: a viewer opens with it.

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .checkpoints.loading import load_checkpoint
-from .errors import InputError
-from .model.pipeline_empathy import EmpathyPipeline
+from ..checkpoints.loading import load_checkpoint
+from ..errors import InputError
+from ..model.pipeline_empathy import EmpathyPipeline
 
 
 # Of nobody: written to have something to score.

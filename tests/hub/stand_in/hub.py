@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from tests.stand_in_repositories import Commit, RefusedError, Repository, StoredFile, parse_card
-from tests.stand_in_server import Answer, FaultyService, json_answer
+from tests.hub.stand_in.repositories import Commit, RefusedError, Repository, StoredFile, parse_card
+from tests.hub.stand_in.server import Answer, FaultyService, json_answer
 
 
 _API = r"/api/(?P<type>models|datasets)/(?P<id>[^/]+/[^/]+)"

@@ -17,10 +17,11 @@ from huggingface_hub import DatasetCard
 from typer.testing import CliRunner
 
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy import LEVELS, MECHANISMS, dataset_export
+from modeling_empathy import LEVELS, MECHANISMS
 from modeling_empathy.cli import app
-from modeling_empathy.dataset_export import export_dataset, size_category
 from modeling_empathy.errors import InputError
+from modeling_empathy.hub import dataset_export
+from modeling_empathy.hub.dataset_export import export_dataset, size_category
 from tests.csv_files import write_corpus, write_csv
 
 
@@ -164,13 +165,13 @@ def test_checksums_and_sizes_are_those_of_the_files(exported):
         content = (exported / row["file"]).read_bytes()
         assert (row["sha256"], row["bytes"]) == (hashlib.sha256(content).hexdigest(), str(len(content)))
         assert int(row["rows"]) == pq.read_metadata(exported / row["file"]).num_rows
-    sample = Path(__file__).parents[1] / "dataset_scripts" / "sample"
+    sample = Path(__file__).parents[2] / "dataset_scripts" / "sample"
     expected = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sample.glob("*.csv")}
     assert {row["source file"]: row["sha256"] for row in table(card, "source file | sha256")} == expected
 
 
 def test_the_counts_are_those_of_the_source_files(exported):
-    sample = Path(__file__).parents[1] / "dataset_scripts" / "sample"
+    sample = Path(__file__).parents[2] / "dataset_scripts" / "sample"
     counted = table(card_of(exported), "configuration | split")
     assert len(counted) == 18
     seen = set()

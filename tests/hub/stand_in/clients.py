@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.stand_in_hub import StandInHub, environment
-from tests.stand_in_repositories import Repository
+from tests.hub.stand_in.hub import StandInHub, environment
+from tests.hub.stand_in.repositories import Repository
 
 
 ID = "user/name"

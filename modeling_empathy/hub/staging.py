@@ -12,12 +12,13 @@ from pathlib import Path
 import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
+from ..checkpoints.loading import load_checkpoint
+from ..errors import InputError
+from ..original_names import PICKLES, checkpoint_folder
 from .cards import CARD
-from .checkpoints.loading import load_checkpoint
 from .dataset_export import ExportSummary, export_dataset
-from .errors import InputError
-from .model_card import RECORD, RunRecord, model_card, read_config, read_record
-from .original_names import PICKLES, checkpoint_folder
+from .model_card import model_card
+from .run_record import RECORD, RunRecord, read_config, read_record
 
 
 LIMIT_GB = 5.0
@@ -113,7 +114,7 @@ def stage_model(
 def stage_dataset(
     folder: Path, *, source: str = "auto", data_dir: str | None = None, salt: str = ""
 ) -> tuple[Publication, ExportSummary]:
-    """Puts the corpus together, as [`~modeling_empathy.dataset_export.export_dataset`] writes it."""
+    """Puts the corpus together, as [`~modeling_empathy.hub.dataset_export.export_dataset`] writes it."""
     summary = export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False)
     return Publication("dataset", folder), summary
 

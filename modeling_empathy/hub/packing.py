@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .checkpoints.deltas import pack
-from .checkpoints.loading import load_checkpoint
-from .files.whole_files import whole_folder
+from ..checkpoints.deltas import pack
+from ..checkpoints.loading import load_checkpoint
+from ..files.whole_files import whole_folder
+from ..original_names import checkpoint_folder
 from .model_card import packed_files
-from .original_names import checkpoint_folder
 
 
 def pack_checkpoint(model: str, output_path: Path) -> str:

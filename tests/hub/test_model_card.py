@@ -11,8 +11,8 @@ from sklearn.metrics import precision_recall_fscore_support
 from modeling_empathy import LEVELS, MECHANISMS
 from modeling_empathy.corpus.provenance import UPSTREAM_SHA256, provenance_of_files, sample_folder
 from modeling_empathy.errors import InputError
-from modeling_empathy.model_card import model_card, save_model_card
-from tests.run_records import CONFUSION, run_record
+from modeling_empathy.hub.model_card import model_card, save_model_card
+from tests.hub.run_records import CONFUSION, run_record
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 

@@ -11,7 +11,7 @@ from huggingface_hub import CardData
 CARD = "README.md"
 
 _TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("modeling_empathy"),
+    loader=jinja2.PackageLoader("modeling_empathy.hub"),
     undefined=jinja2.StrictUndefined,  # a name that is missing is an error, not an empty place
     trim_blocks=True,
     lstrip_blocks=True,

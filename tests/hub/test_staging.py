@@ -11,10 +11,10 @@ import yaml
 
 from modeling_empathy import MECHANISMS, EmpathyModel
 from modeling_empathy.errors import InputError
-from modeling_empathy.loading_back import check_model_loads
-from modeling_empathy.publication import Publication, is_pickle, stage_model
+from modeling_empathy.hub.load_check import check_model_loads
+from modeling_empathy.hub.staging import Publication, is_pickle, stage_model
+from tests.hub.run_records import run_record
 from tests.model.test_travelling_code import TRAVELLING
-from tests.run_records import run_record
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 
