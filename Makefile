@@ -23,7 +23,7 @@ $(VENV)/.installed: setup.cfg constraints.txt
 	@touch $@
 
 train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options
-	$(BIN)/python train_hf.py --config recipes/embedded.yaml $(CORPUS) --output_dir '$(OUTPUT)' $(ARGS)
+	$(BIN)/python train_hf.py --recipe embedded $(CORPUS) --output_dir '$(OUTPUT)' $(ARGS)
 
 test: install  ## Run the tests; ARGS=further options of pytest
 	$(BIN)/python -m pytest $(ARGS)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from modeling_empathy.command_line import DataDir, Salt, Source, new_app, told
+from modeling_empathy.cli.options import DataDir, Salt, Source, new_app, told
 
 
 app = new_app(help=__doc__)

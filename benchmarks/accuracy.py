@@ -31,12 +31,12 @@ from tqdm.auto import tqdm
 
 from benchmarks.accuracy_tables import markdown
 from benchmarks.paired_bootstrap import Estimate, Values, estimates, mean_of, resampled_weights, scores_of, values_of
-from modeling_empathy.arguments import RECIPES, DataArguments, ModelArguments, parse_arguments
 from modeling_empathy.checkpoints.loading import load_checkpoint, resolve_device
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.files.whole_files import write_whole
-from train_hf import read_corpus
+from modeling_empathy.training.arguments import RECIPES, DataArguments, ModelArguments, parse_arguments
+from modeling_empathy.training.data import read_corpus
 
 
 TRAINING = Path(__file__).parents[1] / "train_hf.py"

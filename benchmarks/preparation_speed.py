@@ -54,7 +54,7 @@ def prepared(files: list[Path], folder: Path) -> None:
 
 def commands(files: list[Path], folder: Path) -> None:
     """Prepares the files by the command."""
-    run = [sys.executable, "-c", "from modeling_empathy.cli import main; main()", "prepare", "--encoder", EMBEDDED]
+    run = [sys.executable, "-c", "from modeling_empathy.cli.app import main; main()", "prepare", "--encoder", EMBEDDED]
     for path in files:
         options = ["--input_path", str(path), "--output_path", str(folder / path.name)]
         subprocess.run([*run, *options], check=True, capture_output=True)

@@ -43,7 +43,7 @@ def main() -> None:
 
 def measured(model: str, source: Path, target: Path) -> tuple[float, float]:
     """Peak memory in MB (`ru_maxrss`) and wall seconds of scoring a file in a process of its own."""
-    command = [sys.executable, "-c", "from modeling_empathy.cli import main; main()", "score"]
+    command = [sys.executable, "-c", "from modeling_empathy.cli.app import main; main()", "score"]
     started = time.perf_counter()
     process = subprocess.Popen(
         [*command, "--model", model, "--input_path", str(source), "--output_path", str(target)],

@@ -6,7 +6,7 @@
 
 The published way trains three models for four epochs; its time is its steps times the median of their seconds, its
 quality the mean macro-F1 of the three on the validation split. With `--macro_f1` that quality is taken as known, and
-only so many of its steps are timed. Ours is one model of all three mechanisms by `recipes/embedded.yaml`: the seconds
+only so many of its steps are timed. Ours is one model of all three mechanisms by the recipe `embedded`: the seconds
 of its steps, evaluation apart, until its validation macro-F1 is at least as high in two evaluations in a row, 10 steps
 apart; the median of --runs seeds.
 """
@@ -27,11 +27,13 @@ from benchmarks.machine import described
 from benchmarks.published_way import PublishedTrainer
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS
-from modeling_empathy.arguments import parse_arguments
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer
-from modeling_empathy.seeker_states import remembered_seeker_states
-from modeling_empathy.trainer import EmpathyMetrics
-from modeling_empathy.training import build_model, features_of, trainer_of
+from modeling_empathy.training.arguments import parse_arguments
+from modeling_empathy.training.build import build_model
+from modeling_empathy.training.data import features_of
+from modeling_empathy.training.run import trainer_of
+from modeling_empathy.training.seeker_states import remembered_seeker_states
+from modeling_empathy.training.trainer import EmpathyMetrics
 
 
 def main() -> None:

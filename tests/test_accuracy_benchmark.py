@@ -15,10 +15,10 @@ from benchmarks import accuracy
 from benchmarks.accuracy import compare, is_finished, markdown, parse_command_line, run_missing, runs_of
 from benchmarks.paired_bootstrap import estimates, mean_of, resampled_weights, scores_of, values_of
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
-from modeling_empathy.arguments import parse_arguments
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
+from modeling_empathy.training.arguments import parse_arguments
 from tests.tiny_models import tiny_encoder_config
 
 

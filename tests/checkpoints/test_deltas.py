@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from modeling_empathy import EmpathyModel, EmpathyPipeline, ScoringEngine
 from modeling_empathy.checkpoints.deltas import DELTAS, PRETRAINED, load_packed, pack
 from modeling_empathy.checkpoints.loading import load_checkpoint
-from modeling_empathy.cli import app
+from modeling_empathy.cli.app import app
 from modeling_empathy.encoders import load_tokenizer, resolve_encoder
 from modeling_empathy.errors import InputError
 from modeling_empathy.hub.packing import pack_checkpoint

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import LEVELS, MECHANISMS
-from modeling_empathy.cli import app
+from modeling_empathy.cli.app import app
 from modeling_empathy.errors import InputError
 from modeling_empathy.hub import dataset_export
 from modeling_empathy.hub.dataset_export import export_dataset, size_category

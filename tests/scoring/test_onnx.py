@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from modeling_empathy.cli import app
+from modeling_empathy.cli.app import app
 from modeling_empathy.errors import InputError
 from modeling_empathy.scoring.onnx_backend import OnnxBackend
 from tests.tiny_models import batch_of, tiny_model

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .command_line import DataDir, Salt, Source, told
-from .errors import InputError
+from ..errors import InputError
+from .options import DataDir, Salt, Source, told
 
 
 @told("empathy")
@@ -91,13 +91,13 @@ def adapt(
 
     from accelerate import PartialState
 
-    from .adaptation import AdaptationArguments, adapt_encoder, training_posts
-    from .post_files import read_posts
+    from ..training.adaptation import AdaptationArguments, adapt_encoder, training_posts
+    from ..training.unlabelled_posts import read_posts
 
     if input_path is not None:
         posts = read_posts(input_path, column)
     else:
-        from .corpus.builder import load_epitome
+        from ..corpus.builder import load_epitome
 
         posts = training_posts(load_epitome("all", source=source, data_dir=data_dir, salt=salt))
     arguments = AdaptationArguments(

@@ -14,20 +14,20 @@ from transformers import AutoModel, set_seed
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS, EmpathyModel, EmpathyPipeline
-from modeling_empathy.arguments import parse_arguments
 from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.evaluation.metrics import identification_metrics
 from modeling_empathy.hub.run_record import read_record
-from modeling_empathy.training import train_and_report
+from modeling_empathy.training.arguments import parse_arguments
+from modeling_empathy.training.data import read_corpus
+from modeling_empathy.training.run import train_and_report
 from tests.csv_files import write_corpus
 from tests.tiny_models import tiny_encoder_config
 from tests.tokenizers_for_tests import wordpiece_tokenizer
-from train_hf import read_corpus
 
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modeling_empathy.arguments import RECIPES, parse_arguments
+from modeling_empathy.training.arguments import RECIPES, parse_arguments
 
 
 # The original README's three commands for the whole corpus, and the one for the sample, without the script's name.

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModel, set_seed
 from typer.testing import CliRunner
 
-from modeling_empathy.cli import app
+from modeling_empathy.cli.app import app
 from tests.command_lines import refused_by
 from tests.csv_files import write_corpus, write_csv
 from tests.original_model import original_model
@@ -56,13 +56,13 @@ def test_help_teaches_every_command():
 
 
 def test_help_does_not_wait_for_torch():
-    code = "import sys; from modeling_empathy.cli import app; print('torch' in sys.modules)"
+    code = "import sys; from modeling_empathy.cli.app import app; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_score_from_standard_input_loses_no_row(model, pairs, tmp_path):
-    command = [sys.executable, "-c", "from modeling_empathy.cli import main; main()", "score"]
+    command = [sys.executable, "-c", "from modeling_empathy.cli.app import main; main()", "score"]
     options = ["--model", str(model), "--input_path", "-", "--output_path", str(tmp_path / "scores.jsonl")]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from .model.modeling_empathy import EmpathyModel
+from ..model.modeling_empathy import EmpathyModel
 
 
 # What is kept in memory; the rest goes to a temporary file.

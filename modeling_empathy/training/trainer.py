@@ -21,9 +21,9 @@ from transformers import (
 from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput
 
+from ..evaluation.metrics_by_mechanism import metrics_by_mechanism
+from ..model.configuration_empathy import EmpathyConfig
 from .arguments import EmpathyTrainingArguments
-from .evaluation.metrics_by_mechanism import metrics_by_mechanism
-from .model.configuration_empathy import EmpathyConfig
 
 
 class EmpathyTrainer(Trainer):

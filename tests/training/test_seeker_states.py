@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from modeling_empathy.seeker_states import remembered_seeker_states
+from modeling_empathy.training.seeker_states import remembered_seeker_states
 from tests.tiny_models import batch_of, tiny_model
 
 

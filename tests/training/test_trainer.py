@@ -7,12 +7,12 @@ import torch
 from transformers import EvalPrediction
 
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
-from modeling_empathy.arguments import EmpathyTrainingArguments
 from modeling_empathy.corpus.features import EmpathyDataCollator
 from modeling_empathy.evaluation.metrics_by_mechanism import metrics_by_mechanism
 from modeling_empathy.evaluation.thresholds import tuned_rationale_thresholds
-from modeling_empathy.trainer import EmpathyMetrics, EmpathyTrainer
-from modeling_empathy.training import root_inverse_weights
+from modeling_empathy.training.arguments import EmpathyTrainingArguments
+from modeling_empathy.training.build import root_inverse_weights
+from modeling_empathy.training.trainer import EmpathyMetrics, EmpathyTrainer
 from tests.tiny_models import tiny_model
 
 

@@ -14,14 +14,15 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelF
 from typer.testing import CliRunner
 
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy import EmpathyModel, adaptation
-from modeling_empathy.adaptation import AdaptationArguments, adapt_encoder, training_posts
-from modeling_empathy.adaptation_command import adapt
-from modeling_empathy.cli import app
+from modeling_empathy import EmpathyModel
+from modeling_empathy.cli.adapt import adapt
+from modeling_empathy.cli.app import app
 from modeling_empathy.corpus.splits import split_of
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
-from modeling_empathy.post_files import read_posts
+from modeling_empathy.training import adaptation
+from modeling_empathy.training.adaptation import AdaptationArguments, adapt_encoder, training_posts
+from modeling_empathy.training.unlabelled_posts import read_posts
 from tests.command_lines import refused_by
 from tests.csv_files import write_csv
 from tests.tiny_models import tiny_encoder_config

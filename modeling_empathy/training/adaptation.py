@@ -25,11 +25,11 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from ..encoders import load_tokenizer, name_on_hub, resolve_encoder
+from ..errors import InputError, first_line, shortened
+from ..files.whole_files import whole_folder
+from ..hub.cards import CARD
 from .arguments import EmpathyTrainingArguments
-from .encoders import load_tokenizer, name_on_hub, resolve_encoder
-from .errors import InputError, first_line, shortened
-from .files.whole_files import whole_folder
-from .hub.cards import CARD
 
 
 logger = logging.get_logger(__name__)

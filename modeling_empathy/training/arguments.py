@@ -14,11 +14,11 @@ from typing import cast
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
-from .corpus.token_labels import UNANNOTATED
-from .model.configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
-from .model.mechanisms import MECHANISMS
+from ..corpus.token_labels import UNANNOTATED
+from ..model.configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
+from ..model.mechanisms import MECHANISMS
+from ..precision import computes_in_bfloat16
 from .original_arguments import add_original_arguments, implied_options
-from .precision import computes_in_bfloat16
 
 
 RECIPES = Path(__file__).parents[1] / "recipes"

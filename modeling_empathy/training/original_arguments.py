@@ -13,8 +13,8 @@ from typing import Any
 
 from transformers.hf_argparser import string_to_bool
 
-from .model.mechanisms import MECHANISMS
-from .original_names import checkpoint_folder, mechanism_of
+from ..model.mechanisms import MECHANISMS
+from ..original_names import checkpoint_folder, mechanism_of
 
 
 # The original's name -> ours, the type, and its default there.

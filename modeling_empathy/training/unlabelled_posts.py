@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .errors import InputError, shortened
-from .files.csv_records import TEXT, check_columns, csv_header, read_csv, unreadable
+from ..errors import InputError, shortened
+from ..files.csv_records import TEXT, check_columns, csv_header, read_csv, unreadable
 
 
 _POSTS = ("seeker_post", "response_post")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
-from .errors import InputError
+from ..errors import InputError
+from ..model.mechanisms import ABBREVIATIONS
 
 
 DataDir = Annotated[
@@ -20,6 +22,14 @@ Source = Annotated[
     Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
 ]
 Salt = Annotated[str, typer.Option("--salt", help="Of the split rule: another salt gives other splits.")]
+
+
+PathOrName = TypeVar("PathOrName", Path, str)
+Mechanism = Literal["emotional_reactions", "interpretations", "explorations"]
+ModelPath = Annotated[
+    str | None,
+    typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub."),
+]
 
 
 def new_app(**settings: Any) -> typer.Typer:
@@ -59,3 +69,16 @@ def told(
         return wrapped
 
     return decorate
+
+
+def mechanism_option(code: str, what: str) -> Any:
+    return typer.Option(f"--{code}_model_path", metavar="PATH", help=f"{what} of {_spelled(code)}.")
+
+
+def by_mechanism(*paths: PathOrName | None) -> dict[str, PathOrName]:
+    """Mechanism to what was given for it, of those for which something was."""
+    return {mechanism: path for mechanism, path in zip(ABBREVIATIONS, paths, strict=True) if path is not None}
+
+
+def _spelled(code: str) -> str:
+    return next(name for name, short in ABBREVIATIONS.items() if short == code).replace("_", " ")

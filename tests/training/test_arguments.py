@@ -2,7 +2,7 @@
 
 import pytest
 
-from modeling_empathy.arguments import parse_arguments
+from modeling_empathy.training.arguments import parse_arguments
 
 
 def test_defaults_are_roberta_base_and_all_mechanisms():
@@ -97,7 +97,7 @@ def test_the_output_folder_is_not_pushed_with_what_people_wrote(capsys):
 def test_training_is_in_bfloat16_where_that_is_computed_in_and_nothing_else_was_said(
     has_units, options, configured, trained_in, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("modeling_empathy.arguments.computes_in_bfloat16", lambda device: has_units)
+    monkeypatch.setattr("modeling_empathy.training.arguments.computes_in_bfloat16", lambda device: has_units)
     monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
     if configured is not None:
         monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", configured)

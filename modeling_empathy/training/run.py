@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import asdict, replace
@@ -15,30 +14,31 @@ from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
-from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
-from .checkpoints.joined_models import join_models
-from .corpus.features import EmpathyDataCollator, build_features
-from .corpus.provenance import provenance_of_corpus
-from .encoders import load_tokenizer, name_on_hub, resolve_encoder
-from .errors import InputError
-from .evaluation.calibration import fitted_temperatures
-from .evaluation.diagnostics import diagnostics, diagnostics_tables
-from .evaluation.plots import save_plots
-from .evaluation.report import (
+from ..checkpoints.joined_models import join_models
+from ..corpus.features import EmpathyDataCollator
+from ..corpus.provenance import provenance_of_corpus
+from ..encoders import load_tokenizer, name_on_hub
+from ..errors import InputError
+from ..evaluation.calibration import fitted_temperatures
+from ..evaluation.diagnostics import diagnostics, diagnostics_tables
+from ..evaluation.plots import save_plots
+from ..evaluation.report import (
     confusion_counts,
     held_out_predictions,
     metrics_table,
     readable_pairs,
     save_metrics,
 )
-from .evaluation.thresholds import tuned_rationale_thresholds
-from .files.whole_files import write_whole
-from .hub.model_card import save_model_card
-from .hub.run_record import RECORD, read_config, read_record
-from .model.configuration_empathy import EmpathyConfig
-from .model.mechanisms import LEVELS
-from .model.modeling_empathy import EmpathyModel
-from .model.pipeline_empathy import own_tokenizer
+from ..evaluation.thresholds import tuned_rationale_thresholds
+from ..files.whole_files import write_whole
+from ..hub.model_card import save_model_card
+from ..hub.run_record import RECORD, read_config, read_record
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
+from ..model.pipeline_empathy import own_tokenizer
+from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
+from .build import build_model
+from .data import features_of
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, without_autocast
 
@@ -142,32 +142,6 @@ def _record(
     return {"arguments": arguments, "data": data}
 
 
-def features_of(
-    corpus: datasets.DatasetDict,
-    tokenizer: PreTrainedTokenizerBase,
-    model_args: ModelArguments,
-    data_args: DataArguments,
-) -> dict[str, datasets.Dataset]:
-    """The splits as the model reads them; says how many rationales the cut shortened."""
-    features = {
-        split: build_features(
-            rows,
-            tokenizer,
-            model_args.mechanisms,
-            max_length=data_args.max_length,
-            # The heuristic is one of training; what is measured is always what was annotated.
-            unannotated=data_args.unannotated if split == "train" else "none",
-        )
-        for split, rows in corpus.items()
-    }
-    cut = sum(sum(split["truncated_rationales"]) for split in features.values())
-    if cut:
-        logger.warning(
-            f"{cut} rationales reach past the first {data_args.max_length} tokens of their response and were cut."
-        )
-    return features
-
-
 def trainer_of(
     model: EmpathyModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -255,60 +229,6 @@ def _train_separately(
             save_model_card(folder)
             print(f"\nJoined in one checkpoint: {folder}")
     return test
-
-
-def build_model(
-    model_args: ModelArguments,
-    data_args: DataArguments,
-    tokenizer: PreTrainedTokenizerBase,
-    train_features: datasets.Dataset,
-) -> EmpathyModel:
-    """The model before training: pretrained encoders, fresh heads, level weights from the training split."""
-    level_weights = None
-    if model_args.level_weighting == "root_inverse":
-        level_weights = root_inverse_weights(train_features["empathy_labels"])
-    limit = tokenizer.model_max_length
-    if data_args.max_length > limit:
-        raise InputError(f"max_length={data_args.max_length}: {model_args.encoder!r} reads at most {limit} tokens.")
-    model = EmpathyModel.from_encoder(
-        resolve_encoder(model_args.encoder),
-        model_args.mechanisms,
-        share_responder_encoder=model_args.share_responder_encoder,
-        freeze_seeker_encoder=model_args.freeze_seeker_encoder,
-        encoder_kwargs={"revision": model_args.encoder_revision} if model_args.encoder_revision else None,
-        seeker_dropout=model_args.seeker_dropout,
-        attend_to_padding=model_args.attend_to_padding,
-        cross_attention_norm=model_args.cross_attention_norm,
-        level_pooling=model_args.level_pooling,
-        rationale_unit=model_args.rationale_unit,
-        level_weights=level_weights,
-        level_smoothing=model_args.level_smoothing,
-        lambda_EI=model_args.lambda_EI,
-        lambda_RE=model_args.lambda_RE,
-        head_dropout=model_args.head_dropout,
-        level_dropout=model_args.level_dropout,
-        max_post_length=data_args.max_length,
-    )
-    if model_args.freeze_embeddings:
-        for encoder in model.responder_encoders:
-            encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
-    return model
-
-
-def root_inverse_weights(empathy_labels: list[list[int]]) -> list[list[float]]:
-    """Weighs each level by the root of how much rarer it is than under equal frequency.
-
-    Args:
-        empathy_labels: `(pair, mechanism)`.
-
-    Returns:
-        `(mechanism, level)`: `sqrt(pairs / (levels * pairs_of_level))`; a level that never occurs counts as once.
-    """
-    weights = []
-    for labels in zip(*empathy_labels, strict=True):
-        counts = Counter(labels)
-        weights.append([(len(labels) / (len(LEVELS) * max(counts[level], 1))) ** 0.5 for level in range(len(LEVELS))])
-    return weights
 
 
 def _report(

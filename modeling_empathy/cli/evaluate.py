@@ -1,0 +1,93 @@
+"""`empathy evaluate`: the metrics of a checkpoint on annotated pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..errors import InputError
+from .options import DataDir, Mechanism, Salt, Source, told
+
+
+@told("empathy")
+def evaluate(
+    model: Annotated[
+        str, typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
+    ],
+    input_path: Annotated[
+        Path | None,
+        typer.Option("--input_path", metavar="FILE", help="Annotated pairs of one mechanism, raw or prepared."),
+    ] = None,
+    mechanism: Annotated[
+        Mechanism | None,
+        typer.Option("--mechanism", help="What --input_path is annotated for (default: as its name says)."),
+    ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test"],
+        typer.Option("--split", help="Without --input_path: the split of the corpus."),
+    ] = "test",
+    data_dir: DataDir = None,
+    source: Source = "auto",
+    salt: Salt = "",
+    definition: Annotated[
+        Literal["corrected", "original", "both"],
+        typer.Option("--definition", help="Of the metrics: ERASER's, or the original's to compare with the paper."),
+    ] = "corrected",
+    batch_size: Annotated[
+        int, typer.Option("--batch_size", min=1, help="Pairs scored at once; part of the original's definition.")
+    ] = 32,
+    output_path: Annotated[
+        Path | None, typer.Option("--output_path", metavar="JSON", help="Where every metric is written.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Where it is computed (cpu, cuda:0) (default: a GPU if there is).")
+    ] = None,
+) -> None:
+    """Measure a checkpoint on annotated pairs.
+
+    empathy evaluate --model output/corpus --data_dir path/to/csvs --definition both
+
+    empathy evaluate --model output/EX --input_path explorations-reddit.csv
+    """
+    from ..checkpoints.loading import load_checkpoint, resolve_device
+    from ..corpus.annotated_files import read_annotated
+    from ..evaluation.evaluate import DEFINITIONS, evaluate_checkpoint, evaluation_table
+    from ..evaluation.report import save_metrics
+    from ..original_names import mechanism_of
+
+    loaded, tokenizer = load_checkpoint(model)
+    mechanisms = list(loaded.config.mechanisms)
+    if input_path is None:
+        from ..corpus.builder import load_epitome
+
+        rows = load_epitome("all", source=source, data_dir=data_dir, salt=salt)[split]
+        if not len(rows):
+            raise InputError(f"The split {split} has no pairs.")
+    else:
+        found = mechanism or mechanism_of(str(input_path)) or (mechanisms[0] if len(mechanisms) == 1 else None)
+        if found not in mechanisms:
+            what = f"is annotated for {found}" if found else "does not say in its name what it is annotated for"
+            scored = ", ".join(mechanisms)
+            raise InputError(
+                f"{input_path} {what}, and the model scores {scored}: name one of these with --mechanism."
+            )
+        mechanisms = [found]
+        rows = read_annotated(input_path, tokenizer, loaded.config.max_post_length)
+    definitions = DEFINITIONS if definition == "both" else (definition,)
+    results = evaluate_checkpoint(
+        loaded.to(resolve_device(device)),
+        tokenizer,
+        rows,
+        mechanisms,
+        definitions=definitions,
+        batch_size=batch_size,
+    )
+    print(f"{len(rows)} pairs\n\n{evaluation_table(results, mechanisms)}")
+    if output_path is not None:
+        data = (
+            str(input_path) if input_path else {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
+        )
+        save_metrics(output_path, results, {"model": model, "data": data, "batch_size": batch_size})
+        print(f"\nEvery metric is in {output_path}")
