@@ -12,24 +12,8 @@ Every option can stand in a YAML or JSON file (`--config`); what is on the comma
 original train.py work too, with their meaning there; `--train_path` brings its recipe with it.
 """
 
-import sys
-
-from modeling_empathy.errors import InputError
-from modeling_empathy.training.arguments import parse_arguments
-from modeling_empathy.training.data import read_corpus
-from modeling_empathy.training.run import train_and_report
-
-
-def main() -> None:
-    model_args, data_args, training_args = parse_arguments(description=__doc__)
-    try:
-        with training_args.main_process_first(desc="building the data set"):
-            corpus = read_corpus(model_args, data_args, training_args.do_eval, training_args.do_predict)
-        train_and_report(corpus, model_args, data_args, training_args)
-    except InputError as error:
-        print(f"train_hf.py: error: {error}", file=sys.stderr)
-        sys.exit(2)
+from modeling_empathy.cli.train import main
 
 
 if __name__ == "__main__":
-    main()
+    main(description=__doc__)

@@ -12,15 +12,15 @@ from typing import Any
 import torch
 
 from modeling_empathy import EmpathyConfig
-from modeling_empathy.scoring.onednn_layers import PackedLinear, can_be_packed
+from modeling_empathy.scoring.onednn_layers import OneDnnLinear, suits_onednn
 
 
 def matrix_rates(dtype: torch.dtype, device: str = "cpu", size: int = 2048) -> dict[str, float]:
     """GFLOP/s (multiplications and additions) of a large matrix product, by each way that there is here."""
     linear = torch.nn.Linear(size, size, bias=False, device=device, dtype=dtype)
     ways: dict[str, torch.nn.Module] = {"torch": linear}
-    if device == "cpu" and can_be_packed(linear.weight):
-        ways["packed"] = PackedLinear(linear)
+    if device == "cpu" and suits_onednn(linear.weight):
+        ways["packed"] = OneDnnLinear(linear)
     inputs = torch.randn(size, size, device=device).to(dtype)
     return {name: 2 * size**3 / _shortest(way, inputs, device) / 1e9 for name, way in ways.items()}
 

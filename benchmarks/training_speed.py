@@ -31,9 +31,8 @@ from modeling_empathy.encoders import EMBEDDED, load_tokenizer
 from modeling_empathy.training.arguments import parse_arguments
 from modeling_empathy.training.build import build_model
 from modeling_empathy.training.data import features_of
-from modeling_empathy.training.run import trainer_of
+from modeling_empathy.training.one_model import trainer_of
 from modeling_empathy.training.seeker_states import remembered_seeker_states
-from modeling_empathy.training.trainer import EmpathyMetrics
 
 
 def main() -> None:
@@ -114,7 +113,7 @@ def ours(corpus: Any, macro_f1: float, seed: int, options: list[str]) -> dict[st
         tokenizer = load_tokenizer(EMBEDDED)
         features = features_of(corpus, tokenizer, model_args, data_args)
         model = build_model(model_args, data_args, tokenizer, features["train"])
-        trainer = trainer_of(model, tokenizer, features, EmpathyMetrics(model.config), training_args)
+        trainer = trainer_of(model, tokenizer, features, training_args)
         until = _Until(macro_f1)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(until)

@@ -15,7 +15,7 @@ from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS, EmpathyConfig
 from modeling_empathy.corpus.features import build_features
 from modeling_empathy.encoders import load_tokenizer
-from modeling_empathy.evaluation.metrics_by_mechanism import metrics_by_mechanism
+from modeling_empathy.evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from modeling_empathy.evaluation.report import metrics_table
 from modeling_empathy.model.rationale_spans import IGNORE_INDEX
 
@@ -40,7 +40,11 @@ def main() -> None:
     labels = np.full((len(test), arguments.max_length, len(MECHANISMS)), IGNORE_INDEX)
     for row, of_row in enumerate(test["rationale_labels"]):
         labels[row, : len(of_row[0])] = np.array(of_row).T
-    metrics = metrics_by_mechanism(EmpathyConfig(), test, (logits, np.ones(labels.shape)), (levels, labels))
+    predicted, annotated = (
+        Predicted(logits, np.ones(labels.shape)),
+        Annotated(levels, labels, np.zeros(labels.shape[:2])),
+    )
+    metrics = metrics_by_mechanism(EmpathyConfig(), predicted, annotated)
     print(metrics_table(metrics, MECHANISMS))
 
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .model.mechanisms import ABBREVIATIONS, FILE_STEMS
 
-# How file names speak of a mechanism: "explorations-reddit.csv", "sample_input_model_ER.csv", "reddit_IP.pth".
-_NAMED = {
-    "emotional_reactions": ("emotional", "er"),
-    "interpretations": ("interpret", "ip"),
-    "explorations": ("explor", "ex"),
-}
 
 PICKLES = (".pth", ".pt", ".bin")
 
@@ -22,11 +17,16 @@ def checkpoint_folder(path: str | Path) -> Path:
 
 
 def mechanism_of(name: str | None) -> str | None:
-    """The mechanism that a file's name speaks of, or None where it speaks of none or of several."""
+    """The mechanism that a file's name speaks of, or None where it speaks of none or of several.
+
+    Example:
+        >>> mechanism_of("explorations-reddit.csv"), mechanism_of("reddit_IP.pth"), mechanism_of("pairs.csv")
+        ('explorations', 'interpretations', None)
+    """
     words = Path(name or "").stem.lower().replace("-", "_").split("_")
-    found = [
+    named = [
         mechanism
-        for mechanism, (stem, abbreviation) in _NAMED.items()
-        if any(word.startswith(stem) or word == abbreviation for word in words)
+        for mechanism, stem in FILE_STEMS.items()
+        if any(word.startswith(stem) or word == ABBREVIATIONS[mechanism].lower() for word in words)
     ]
-    return found[0] if len(found) == 1 else None
+    return named[0] if len(named) == 1 else None

@@ -57,6 +57,16 @@ def load_checkpoint(
         ) from None
 
 
+def load_pretrained(name, **kwargs):  # type: ignore
+    from .deltas import PRETRAINED
+
+    name = PRETRAINED if name is None else name
+    if Path(name, DELTAS).is_file():
+        return load_packed(Path(name))
+    model = EmpathyModel.from_pretrained(name, **kwargs)
+    return model, own_tokenizer(name, model.config)
+
+
 def load_model(name: str) -> EmpathyModel:
     """Loads a model from a folder or the Hub, in evaluation mode; see [`load_checkpoint`]."""
     try:

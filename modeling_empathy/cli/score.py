@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -86,7 +87,7 @@ def score(
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
-    from ..scoring.engine import load_engines
+    from ..scoring.engine import ScoringEngine, load_engines
     from ..scoring.input_pairs import STDIN, format_of
     from ..scoring.score_file import score_file
 
@@ -97,8 +98,16 @@ def score(
         if input_path == STDIN:
             raise InputError("name the file to write with --output_path: standard input has no place beside it.")
         output_path = input_path.with_suffix(f".scores.{format_of(input_path, input_format)}")
+
+    def loaded_engines() -> list[ScoringEngine]:
+        engines = load_engines(model, given, tokenizer, device, dtype=dtype, backend=backend)
+        # What is loaded stays: looking it through for garbage costs some percent of the time. It is for the command to
+        # say so, whose process this is, and not for the library.
+        gc.freeze()
+        return engines
+
     summary = score_file(
-        lambda: load_engines(model, given, tokenizer, device, dtype=dtype, backend=backend),
+        loaded_engines,
         input_path,
         output_path,
         input_format=input_format or ("csv" if input_path == STDIN else None),

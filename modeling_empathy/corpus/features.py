@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from ..model.encoded_pairs import pad_posts
+from ..model.rationale_decisions import clauses_of_tokens
 from ..model.rationale_spans import IGNORE_INDEX
 from .token_labels import label_responses
 
@@ -35,9 +36,9 @@ def build_features(
 
     Returns:
         The rows with `seeker_input_ids`, `response_input_ids`, `response_offsets` `(token, 2)`,
-        `response_special_tokens_mask`, `empathy_labels` `(mechanism,)`, `rationale_labels` `(mechanism, token)`,
-        `truncated_rationales` (the number of its spans that the cut shortened or lost) and `length`, the tokens of
-        both posts.
+        `response_special_tokens_mask`, `response_clauses` `(token,)`, `empathy_labels` `(mechanism,)`,
+        `rationale_labels` `(mechanism, token)`, `truncated_rationales` (the number of its spans that the cut shortened
+        or lost) and `length`, the tokens of both posts.
     """
 
     def featurize(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -53,6 +54,14 @@ def build_features(
             "response_input_ids": responses["input_ids"],
             "response_offsets": responses["offset_mapping"],
             "response_special_tokens_mask": responses["special_tokens_mask"],
+            "response_clauses": list(
+                map(
+                    clauses_of_tokens,
+                    rows["response_post"],
+                    responses["offset_mapping"],
+                    responses["special_tokens_mask"],
+                )
+            ),
             "empathy_labels": [[one["level"] for one in of_response] for of_response in annotations],
             "rationale_labels": labels,
             "truncated_rationales": [sum(counts) for counts in cut],
@@ -79,16 +88,19 @@ class EmpathyDataCollator:
         pad_token_id: The tokenizer's.
         pad_to_multiple_of: Rounds the padded lengths up, which tensor cores like.
         pad_to_length: Pads every batch to at least this many tokens (for `attend_to_padding`).
+        with_clauses: Whether the batch has `response_clauses` too, which metrics read and the model does not.
 
     Returns:
         From a list of rows of [`build_features`]: `seeker_input_ids`, `seeker_attention_mask` `(batch, seeker_token)`,
         `response_input_ids`, `response_attention_mask` `(batch, token)`, `empathy_labels` `(batch, mechanism)` and
-        `rationale_labels` `(batch, mechanism, token)`.
+        `rationale_labels` `(batch, mechanism, token)`; with clauses `response_clauses` `(batch, token)`, the number of
+        the clause that each token of the response is in, -1 for special and padding tokens.
     """
 
     pad_token_id: int
     pad_to_multiple_of: int = 1
     pad_to_length: int = 0
+    with_clauses: bool = False
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         batch = pad_posts(rows, self.pad_token_id, self.pad_to_multiple_of, self.pad_to_length)
@@ -98,4 +110,9 @@ class EmpathyDataCollator:
         for index, row in enumerate(rows):
             labels = torch.tensor(row["rationale_labels"])
             batch["rationale_labels"][index, :, : labels.shape[1]] = labels
+        if self.with_clauses:
+            batch["response_clauses"] = torch.full((len(rows), tokens), -1)
+            for index, row in enumerate(rows):
+                clauses = torch.tensor(row["response_clauses"])
+                batch["response_clauses"][index, : len(clauses)] = clauses
         return batch

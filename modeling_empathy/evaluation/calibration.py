@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
+from ..model import modeling_empathy
 from ..model.rationale_spans import IGNORE_INDEX
 from .tables import table_by_mechanism
 
@@ -39,8 +41,8 @@ class ReliabilityBin:
 
 
 def level_probabilities(logits: np.ndarray, temperatures: Sequence[float]) -> np.ndarray:
-    """Probabilities `(pair, mechanism, level)` of logits of that shape, with one temperature a mechanism."""
-    return np.asarray(softmax(np.asarray(logits, dtype=np.float64) / np.asarray(temperatures)[:, None], axis=-1))
+    """[`~modeling_empathy.model.modeling_empathy.level_probabilities`] of arrays, `(pair, mechanism, level)`."""
+    return np.asarray(modeling_empathy.level_probabilities(torch.from_numpy(np.asarray(logits)), temperatures))
 
 
 def fitted_temperatures(logits: np.ndarray, labels: np.ndarray) -> list[float]:

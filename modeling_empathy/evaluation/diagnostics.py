@@ -13,16 +13,17 @@ from ..corpus.features import EmpathyDataCollator
 from ..model.modeling_empathy import EmpathyModel
 from .calibration import calibration_by_mechanism, calibration_table
 from .context_use import context_use, context_use_table
-from .evaluate import predict
 from .faithfulness import faithfulness_table, rationale_faithfulness
-from .report import held_out_predictions
+from .metrics_by_mechanism import Predicted
+from .predictions import predict
 
 
 def diagnostics(
     model: EmpathyModel,
     tokenizer: PreTrainedTokenizerBase,
     features: datasets.Dataset,
-    predictions: tuple[np.ndarray, np.ndarray],
+    predicted: Predicted,
+    rows: datasets.Dataset,
     *,
     max_responses: int,
 ) -> dict[str, Any]:
@@ -32,25 +33,28 @@ def diagnostics(
         model: In evaluation mode and in the precision it is measured in.
         tokenizer: The model's.
         features: Of a held-out split.
-        predictions: Level logits `(pair, mechanism, level)`, rationale probabilities `(pair, token, mechanism)`.
+        predicted: What the model computed for them.
+        rows: Of [`~modeling_empathy.evaluation.predictions.held_out_predictions`], made of both.
         max_responses: Of each mechanism, whose rationales are measured; with 0, only calibration is.
 
     Returns:
         `calibration`, `faithfulness` and `context_use`, each by mechanism.
     """
-    config, logits = model.config, predictions[0]
+    config, logits = model.config, predicted.level_logits
     labels = np.array(features["empathy_labels"])
     measures: dict[str, Any] = {
         "calibration": calibration_by_mechanism(logits, labels, config.mechanisms, config.level_temperatures)
     }
     if not max_responses:
         return measures
-    rows = held_out_predictions(features, predictions, config).select_columns(config.mechanisms)
     scores, marks = (
-        [np.array([of_pair[mechanism][name] for mechanism in config.mechanisms]) for of_pair in rows]
+        [
+            np.array([of_pair[mechanism][name] for mechanism in config.mechanisms])
+            for of_pair in rows.select_columns(config.mechanisms)
+        ]
         for name in ("token_scores", "token_mask")
     )
-    collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=config.padded_length)
+    collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=config.padded_length, with_clauses=True)
     measures["faithfulness"] = rationale_faithfulness(
         model,
         features,
@@ -61,7 +65,7 @@ def diagnostics(
         max_responses=max_responses,
     )
     measures["context_use"] = context_use(
-        lambda changed: predict(model, changed, collator, config.mechanisms)[0],
+        lambda changed: predict(model, changed, collator, config.mechanisms)[0].level_logits,
         features,
         tokenizer,
         config.mechanisms,

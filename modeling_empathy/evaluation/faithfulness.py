@@ -195,7 +195,7 @@ class _Probabilities:
             embedded.append(output.detach().requires_grad_())
             return embedded[-1]
 
-        hook = encoder.get_input_embeddings().register_forward_hook(cut_here)
+        hook = encoder.get_input_embeddings().register_forward_hook(cut_here)  # type: ignore[operator]
         try:
             with torch.enable_grad():
                 logit = self._logits([self.ids.tolist()])[0][0, self.position, self.level]

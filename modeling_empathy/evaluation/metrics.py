@@ -21,6 +21,43 @@ from ..model.rationale_spans import IGNORE_INDEX
 IOU_THRESHOLD = 0.5
 
 
+class Metric(NamedTuple):
+    """A metric that is reported.
+
+    Attributes:
+        name: In the results of a mechanism, as of
+            [`~modeling_empathy.evaluation.metrics_by_mechanism.metrics_by_mechanism`].
+        column: The header that it stands below in tables.
+        hub_name: What it is called in a model card's metadata; None where it does not stand there.
+        original_name: Which of [`~modeling_empathy.evaluation.original_metrics.original_metrics`] it stands beside.
+    """
+
+    name: str
+    column: str
+    hub_name: str | None = None
+    original_name: str | None = None
+
+    @property
+    def is_of_rationales(self) -> bool:
+        """Whether it measures rationales, not levels."""
+        return self.name.startswith(("annotated_", "all_", "shown_"))
+
+
+# What is shown of what the functions below return, and of what is made of it; `metrics.json` has it all.
+REPORTED = (
+    Metric("accuracy", "accuracy", "accuracy", "accuracy"),
+    Metric("macro_f1", "macro-F1", "f1", "macro_f1"),
+    Metric("f1_no", "F1 no"),
+    Metric("f1_weak", "F1 weak"),
+    Metric("f1_strong", "F1 strong"),
+    Metric("quadratic_weighted_kappa", "kappa", "quadratic_weighted_kappa"),
+    Metric("annotated_token_f1_macro", "token-F1", "token_f1", "token_f1"),
+    Metric("annotated_iou_f1_macro", "IOU-F1", "iou_f1", "iou_f1"),
+    Metric("annotated_token_auprc", "AUPRC", "auprc"),
+    Metric("shown_token_f1_macro", "token-F1 (shown)"),
+)
+
+
 def identification_metrics(
     predictions: Sequence[int] | NDArray[np.integer[Any]],
     references: Sequence[int] | NDArray[np.integer[Any]],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ..model.configuration_empathy import EmpathyConfig
-from ..model.rationale_decisions import decided_by_clause
+from ..model.rationale_decisions import unit_scores
 from .metrics import identification_metrics, rationale_metrics
 
 
@@ -16,21 +16,43 @@ from .metrics import identification_metrics, rationale_metrics
 _SHOWN = ("token_precision_micro", "token_recall_micro", "token_f1_micro", "token_f1_macro", "iou_f1_macro")
 
 
+class Predicted(NamedTuple):
+    """What a model computed for pairs.
+
+    Attributes:
+        level_logits: `(pair, mechanism, level)`.
+        rationale_probabilities: `(pair, token, mechanism)`, of each token of the response to be in the rationale.
+    """
+
+    level_logits: np.ndarray
+    rationale_probabilities: np.ndarray
+
+
+class Annotated(NamedTuple):
+    """What is known of the same pairs.
+
+    Attributes:
+        levels: `(pair, mechanism)`, or -100 where none is known.
+        rationale_labels: `(pair, token, mechanism)`, 0, 1, or -100 where nothing is known.
+        clauses: `(pair, token)`, the clause of the response that a token is in; negative for special and padding
+            tokens.
+    """
+
+    levels: np.ndarray
+    rationale_labels: np.ndarray
+    clauses: np.ndarray
+
+
 def metrics_by_mechanism(
-    config: EmpathyConfig,
-    rows: Sequence[Mapping[str, Any]],
-    predictions: tuple[np.ndarray, np.ndarray],
-    labels: tuple[np.ndarray, np.ndarray],
-    mechanisms: Sequence[str] | None = None,
+    config: EmpathyConfig, predicted: Predicted, annotated: Annotated, mechanisms: Sequence[str] | None = None
 ) -> dict[str, float]:
     """Computes every metric of every mechanism.
 
     Args:
         config: The model's.
-        rows: Features of the pairs; only read where rationales are decided by clause.
-        predictions: Level logits `(pair, mechanism, level)`, rationale probabilities `(pair, token, mechanism)`.
-        labels: Levels `(pair, mechanism)` and rationale labels `(pair, token, mechanism)`.
-        mechanisms: Those that predictions and labels are about, in their order; all of the model's when left out.
+        predicted: What it computed.
+        annotated: What is held against it.
+        mechanisms: Those that both are about, in their order; all of the model's when left out.
 
     Returns:
         `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1. Beside the rationale
@@ -41,47 +63,42 @@ def metrics_by_mechanism(
     mechanisms = list(mechanisms or config.mechanisms)
     metrics: dict[str, float] = {}
     for index, mechanism in enumerate(mechanisms):
-        levels = np.asarray(predictions[0])[:, index].argmax(-1)
+        levels = predicted.level_logits[:, index].argmax(-1)
+        labels = annotated.rationale_labels[:, :, index]
         threshold = config.rationale_thresholds[config.mechanisms.index(mechanism)]
-        scores, thresholds = decided(config, rows, predictions[1][:, :, index], threshold)
-        of_mechanism = identification_metrics(levels, np.asarray(labels[0])[:, index])
-        of_mechanism |= rationale_metrics(scores, labels[1][:, :, index], threshold=thresholds)
-        of_mechanism |= _as_shown(scores, thresholds, levels, labels[1][:, :, index])
+        probabilities = predicted.rationale_probabilities[:, :, index]
+        scores, highest = scores_by_unit(config.rationale_unit, probabilities, annotated.clauses)
+        thresholds = np.minimum(threshold, highest)
+        of_mechanism = identification_metrics(levels, annotated.levels[:, index])
+        of_mechanism |= rationale_metrics(scores, labels, threshold=thresholds.tolist())
+        of_mechanism |= _as_shown(scores, thresholds, levels, labels)
         metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
     macro_f1 = [metrics[f"{mechanism}_macro_f1"] for mechanism in mechanisms]
     metrics["macro_f1"] = sum(macro_f1) / len(macro_f1)
     return metrics
 
 
-def _as_shown(
-    scores: np.ndarray, thresholds: Sequence[float], levels: np.ndarray, labels: np.ndarray
-) -> dict[str, float]:
-    """Rationale metrics over all responses, of what is shown to a reader: nothing at level 0."""
-    marks = (scores >= np.array(thresholds)[:, None]) & (levels > 0)[:, None]
-    metrics = rationale_metrics(marks.astype(float), labels)
-    return {f"shown_{name}": metrics[f"all_{name}"] for name in _SHOWN}
-
-
-def decided(
-    config: EmpathyConfig, rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, threshold: float
-) -> tuple[np.ndarray, list[float]]:
-    """Which scores are held against which threshold in each response, for one mechanism.
+def scores_by_unit(unit: str, probabilities: np.ndarray, clauses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Applies [`~modeling_empathy.model.rationale_decisions.unit_scores`] to each response.
 
     Args:
-        config: The model's; its `rationale_unit` is used.
-        rows: Features of the pairs: `response_post`, `response_offsets`, `response_special_tokens_mask`.
-        probabilities: `(pair, token)`.
-        threshold: The mechanism's.
+        unit: `config.rationale_unit`.
+        probabilities: `(pair, token)`, of one mechanism.
+        clauses: `(pair, token)`, of [`Annotated`].
 
     Returns:
-        `(pair, token)` and `(pair,)`.
+        The scores `(pair, token)`, and what the best unit of each response has, `(pair,)`: a threshold applies as
+        `min(threshold, highest)`.
     """
-    if config.rationale_unit == "token":
-        return probabilities, [threshold] * len(probabilities)
-    scores, thresholds = [], []
-    for row, own in zip(rows, probabilities.tolist(), strict=True):
-        texts = row["response_post"], row["response_offsets"], row["response_special_tokens_mask"]
-        of_row, reached = decided_by_clause(*texts, own, threshold)
-        scores.append(of_row)
-        thresholds.append(reached)
-    return np.array(scores), thresholds
+    rows = [
+        unit_scores(unit, of_response, of_tokens)
+        for of_response, of_tokens in zip(probabilities.tolist(), clauses.tolist(), strict=True)
+    ]
+    return np.array([scores for scores, _ in rows]), np.array([highest for _, highest in rows])
+
+
+def _as_shown(scores: np.ndarray, thresholds: np.ndarray, levels: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Rationale metrics over all responses, of what is shown to a reader: nothing at level 0."""
+    marks = (scores >= thresholds[:, None]) & (levels > 0)[:, None]
+    metrics = rationale_metrics(marks.astype(float), labels)
+    return {f"shown_{name}": metrics[f"all_{name}"] for name in _SHOWN}

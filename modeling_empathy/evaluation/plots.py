@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import datasets
 import numpy as np
 from transformers.utils import logging
 
 from ..files.whole_files import write_whole
 from ..model.configuration_empathy import EmpathyConfig
 from .calibration import expected_calibration_error, level_probabilities, reliability
-from .report import confusion_counts
 
 
 logger = logging.get_logger(__name__)
 
 
 def save_plots(
-    folder: Path, predictions: datasets.Dataset | None, config: EmpathyConfig, log: list[dict[str, Any]]
+    folder: Path,
+    log: list[dict[str, Any]],
+    config: EmpathyConfig,
+    confusion: Mapping[str, list[list[int]]] = MappingProxyType({}),
+    level_logits: np.ndarray | None = None,
+    levels: np.ndarray | None = None,
 ) -> None:
     """Writes the loss curve, a confusion matrix for each mechanism and how reliable their probabilities are, as PNG.
 
-    Without predictions there is the loss curve alone; without matplotlib it says so and writes nothing.
+    Without matplotlib it says so and writes nothing.
+
+    Args:
+        folder: Where they are written.
+        log: Of the Trainer: losses with their epochs.
+        config: The model's.
+        confusion: Of held-out pairs, as of [`~modeling_empathy.evaluation.predictions.confusion_counts`].
+        level_logits: Of the same pairs, `(pair, mechanism, level)`.
+        levels: Their annotated levels, `(pair, mechanism)`.
     """
     try:
         import matplotlib
@@ -33,13 +46,13 @@ def save_plots(
         return
     matplotlib.use("Agg")
     write_whole(folder / "loss_curve.png", partial(_loss_figure(log).savefig, dpi=150))
-    if predictions is None:
-        return
-    levels = [config.id2label[index] for index in range(config.num_labels)]
-    for mechanism, counts in confusion_counts(predictions, config).items():
-        figure = _confusion_figure(np.array(counts), levels, mechanism.replace("_", " "))
+    labels = [config.id2label[index] for index in range(config.num_labels)]
+    for mechanism, counts in confusion.items():
+        figure = _confusion_figure(np.array(counts), labels, mechanism.replace("_", " "))
         write_whole(folder / f"confusion_{mechanism}.png", partial(figure.savefig, dpi=150))
-    write_whole(folder / "reliability.png", partial(_reliability_figure(predictions, config).savefig, dpi=150))
+    if level_logits is not None and levels is not None:
+        figure = _reliability_figure(level_logits, levels, config)
+        write_whole(folder / "reliability.png", partial(figure.savefig, dpi=150))
 
 
 def _confusion_figure(counts: np.ndarray, levels: list[str], title: str) -> Any:
@@ -80,23 +93,21 @@ def _loss_figure(log: list[dict[str, Any]]) -> Any:
     return figure
 
 
-def _reliability_figure(predictions: datasets.Dataset, config: EmpathyConfig) -> Any:
+def _reliability_figure(level_logits: np.ndarray, levels: np.ndarray, config: EmpathyConfig) -> Any:
     from matplotlib.figure import Figure
 
     names = config.mechanisms
     figure = Figure(figsize=(3.4 * len(names), 3.8), layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
-    for panel, mechanism, temperature in zip(panels, names, config.level_temperatures, strict=True):
-        rows = predictions[mechanism]
-        labels = np.array([row["annotated_level"] for row in rows])
-        calibrated = np.array([row["level_probabilities"] for row in rows])
-        # The temperature is undone, up to what the softmax does not see.
-        logits = np.log(calibrated.clip(min=1e-12)) * temperature
-        before = level_probabilities(logits[:, None], [1.0])[:, 0]
+    ways = (
+        ("as trained", "o--", level_probabilities(level_logits, [1.0] * len(names))),
+        ("calibrated", "s-", level_probabilities(level_logits, config.level_temperatures)),
+    )
+    for index, (panel, mechanism) in enumerate(zip(panels, names, strict=True)):
         panel.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-        for probabilities, label, style in ((before, "as trained", "o--"), (calibrated, "calibrated", "s-")):
-            bins = reliability(probabilities, labels, bins=10)
-            error = expected_calibration_error(probabilities, labels)
+        for label, style, probabilities in ways:
+            bins = reliability(probabilities[:, index], levels[:, index], bins=10)
+            error = expected_calibration_error(probabilities[:, index], levels[:, index])
             points = [(one.confidence, one.accuracy) for one in bins]
             panel.plot(*zip(*points, strict=True), style, label=f"{label}: ECE {error:.3f}", markersize=4)
         panel.set(title=mechanism.replace("_", " "), xlabel="probability of the predicted level", xlim=(0.3, 1))

@@ -10,23 +10,13 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ..corpus.provenance import CITATION
-from ..evaluation.report import TABLE, metrics_table
+from ..evaluation.metrics import REPORTED
+from ..evaluation.report import metrics_table
 from ..files.whole_files import write_whole
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.mechanisms import LEVELS
 from .cards import CARD, render_card
 from .run_record import RECORD, RunRecord, read_config, read_record
-
-
-# Metric -> how the Hub calls it, and the task that it measures.
-_RESULTS = {
-    "accuracy": ("accuracy", "text-classification"),
-    "macro_f1": ("f1", "text-classification"),
-    "quadratic_weighted_kappa": ("quadratic_weighted_kappa", "text-classification"),
-    "annotated_token_f1_macro": ("token_f1", "token-classification"),
-    "annotated_iou_f1_macro": ("iou_f1", "token-classification"),
-    "annotated_token_auprc": ("auprc", "token-classification"),
-}
 
 
 def model_card(
@@ -121,24 +111,21 @@ def _eval_results(config: EmpathyConfig, record: RunRecord, dataset_repo_id: str
     salt = record.arguments.get("data", {}).get("salt")
     return [
         EvalResult(
-            task_type=task,
-            task_name="Level of the mechanism" if task == "text-classification" else "Rationale extraction",
+            task_type="token-classification" if metric.is_of_rationales else "text-classification",
+            task_name="Rationale extraction" if metric.is_of_rationales else "Level of the mechanism",
             dataset_type=dataset_repo_id or record.provenance.name,
             dataset_name=f"{record.provenance.title}: {mechanism.replace('_', ' ')}",
             dataset_config=mechanism,
             dataset_split="test",
             dataset_args={"salt": salt} if salt else None,
-            metric_type=hub_name,
-            metric_name=_column(name),
-            metric_value=round(record.test[f"{mechanism}_{name}"], 4),
+            metric_type=metric.hub_name,
+            metric_name=metric.column,
+            metric_value=round(record.test[f"{mechanism}_{metric.name}"], 4),
         )
         for mechanism in config.mechanisms
-        for name, (hub_name, task) in _RESULTS.items()
+        for metric in REPORTED
+        if metric.hub_name is not None
     ]
-
-
-def _column(metric: str) -> str:
-    return next(column for column, name in TABLE.items() if name == metric)
 
 
 def _level_rows(confusion: Mapping[str, list[list[int]]]) -> list[dict[str, Any]]:

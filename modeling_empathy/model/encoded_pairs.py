@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
+
+from .rationale_decisions import clauses_of_tokens
 
 
 logger = logging.get_logger(__name__)
@@ -39,6 +42,11 @@ class EncodedPair:
     truncated: dict[str, bool]
     max_length: int = 0
     windows: list[list[int]] | None = None
+
+    @cached_property
+    def response_clauses(self) -> list[int]:
+        """`(token,)`, the number of the clause that each token of the response is in, -1 for special tokens."""
+        return clauses_of_tokens(self.response_post, self.response_offsets, self.response_special_tokens_mask)
 
     def rows(self) -> list[dict[str, list[int]]]:
         """What the model reads, a row for each window of the response."""

@@ -1,7 +1,30 @@
-"""The mechanisms of empathy, the levels at which they are communicated, and their abbreviations."""
+"""The mechanisms of empathy, and the levels at which they are communicated (Sharma et al., EMNLP 2020, section 3)."""
 
-MECHANISMS = ("emotional_reactions", "interpretations", "explorations")
+from typing import NamedTuple
+
+
+class Mechanism(NamedTuple):
+    """A mechanism by its names.
+
+    Attributes:
+        name: In configurations, results and columns.
+        code: The abbreviation in the original's files, columns and options: `ER_label`, `--IP_model_path`.
+        file_stem: How the word begins by which a file's name speaks of it: `explorations-reddit.csv`.
+    """
+
+    name: str
+    code: str
+    file_stem: str
+
+
+_RECORDS = (
+    Mechanism("emotional_reactions", "ER", "emotional"),
+    Mechanism("interpretations", "IP", "interpret"),
+    Mechanism("explorations", "EX", "explor"),
+)
+
+MECHANISMS = tuple(record.name for record in _RECORDS)
+ABBREVIATIONS = {record.name: record.code for record in _RECORDS}
+FILE_STEMS = {record.name: record.file_stem for record in _RECORDS}
+
 LEVELS = ("no", "weak", "strong")
-
-# What the original's files, columns and options call the mechanisms: `ER_label`, `--IP_model_path`.
-ABBREVIATIONS = {"emotional_reactions": "ER", "interpretations": "IP", "explorations": "EX"}

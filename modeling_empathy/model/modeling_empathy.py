@@ -28,11 +28,9 @@ from .rationale_spans import IGNORE_INDEX
 
 
 if TYPE_CHECKING:
-    # What copies a checkpoint's code follows the relative imports of this file, run or not, and in early versions of
-    # transformers 5 those alone: so the pipeline, and what it needs, travels with the model.
-    from .encoded_pairs import EncodedPair  # noqa: F401
+    # What copies a checkpoint's code follows the relative imports of this file, run or not: by this mention the
+    # pipeline travels with the model, and with it all that it imports.
     from .pipeline_empathy import EmpathyPipeline  # noqa: F401
-    from .rationale_decisions import decided_by_clause  # noqa: F401
 
 
 @dataclass
@@ -126,6 +124,7 @@ class MechanismHead(nn.Module):
 class EmpathyPreTrainedModel(PreTrainedModel):
     """What transformers needs to know to initialize, load and run the model."""
 
+    config: EmpathyConfig
     config_class = EmpathyConfig
     base_model_prefix = "empathy"
     supports_gradient_checkpointing = True
@@ -297,8 +296,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
         Returns:
             `(batch, mechanism, level)`, and of each token to be in the rationale `(batch, mechanism, token)`.
         """
-        temperatures = torch.tensor(self.config.level_temperatures, device=empathy_logits.device)
-        levels = (empathy_logits.float() / temperatures[:, None]).softmax(-1)
+        levels = level_probabilities(empathy_logits, self.config.level_temperatures)
         return levels, rationale_logits.float().softmax(-1)[..., 1]
 
     def train(self, mode: bool = True) -> EmpathyModel:
@@ -311,6 +309,20 @@ class EmpathyModel(EmpathyPreTrainedModel):
         # Also called from `train`, because loading a checkpoint replaces the parameters by trainable ones.
         if self.config.freeze_seeker_encoder:
             self.seeker_encoder.train(self.training and self.config.seeker_dropout).requires_grad_(False)
+
+
+def level_probabilities(empathy_logits: torch.Tensor, temperatures: Sequence[float]) -> torch.Tensor:
+    """Turns level logits into probabilities in fp32.
+
+    Args:
+        empathy_logits: `(pair, mechanism, level)`.
+        temperatures: `(mechanism,)`, what the logits of each are divided by (Guo et al., ICML 2017).
+
+    Returns:
+        `(pair, mechanism, level)`.
+    """
+    divisors = torch.tensor(temperatures, device=empathy_logits.device)
+    return (empathy_logits.float() / divisors[:, None]).softmax(-1)
 
 
 def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:

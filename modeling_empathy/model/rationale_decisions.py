@@ -14,37 +14,32 @@ from collections.abc import Sequence
 _CLAUSE_END = re.compile(r"[.!?,;:…。！？、，；：\n]+[\"'”’)\]]*(?=\s|$)\s*|\n\s*|[。！？、，；：]+")
 
 
-def decided_by_clause(
-    text: str,
-    offsets: Sequence[tuple[int, int]],
-    special_tokens_mask: Sequence[int],
-    probabilities: Sequence[float],
-    threshold: float,
-) -> tuple[list[float], float]:
-    """Gives each token what its clause has on average, and says from where on that is in the rationale.
+def unit_scores(unit: str, probabilities: Sequence[float], clauses: Sequence[int]) -> tuple[list[float], float]:
+    """Scores each token by the unit that it is decided with, and says from where on at least one unit belongs.
+
+    A rationale says which words show a mechanism if the response does; where clauses are decided, some clause must. So
+    a threshold applies as `min(threshold, highest)`.
 
     Args:
-        text: The response.
-        offsets: `(token, 2)`, first and last-plus-one character of each token.
-        special_tokens_mask: `(token,)`, 1 on special and padding tokens.
-        probabilities: `(token,)`, or longer where the batch was padded.
-        threshold: From which a clause belongs to the rationale.
+        unit: `"token"` or `"clause"`, as `config.rationale_unit` has it.
+        probabilities: `(token,)` of being in the rationale, or longer where the batch was padded.
+        clauses: `(token,)`, of [`clauses_of_tokens`]; negative for special and padding tokens.
 
     Returns:
-        The scores, as long as `probabilities`: the mean over the tokens of the same clause; special tokens and padding
-        keep their own. And the threshold: the one given, or what the best clause has where none reaches it. For a
-        rationale says which words show the mechanism if the response does, and then some must.
+        `(scores, highest)`. Scores are as long as `probabilities`: of clauses the mean over the tokens of each, while
+        special tokens and padding keep their own. The highest is the best clause's; infinite where tokens are decided.
     """
-    clauses = clauses_of_tokens(text, offsets, special_tokens_mask)
+    if unit == "token":
+        return list(probabilities), float("inf")
     sums: dict[int, float] = {}
     counts: dict[int, int] = {}
     for probability, clause in zip(probabilities, clauses, strict=False):
         sums[clause] = sums.get(clause, 0.0) + probability
         counts[clause] = counts.get(clause, 0) + 1
     means = {clause: total / counts[clause] for clause, total in sums.items() if clause >= 0}
-    scores = [means.get(clause, own) for clause, own in zip(clauses, probabilities, strict=False)]
+    scores = [means.get(clause, score) for clause, score in zip(clauses, probabilities, strict=False)]
     scores += probabilities[len(scores) :]
-    return scores, min(threshold, max(means.values(), default=threshold))
+    return scores, max(means.values(), default=float("inf"))
 
 
 def clauses_of_tokens(text: str, offsets: Sequence[tuple[int, int]], special_tokens_mask: Sequence[int]) -> list[int]:
@@ -65,6 +60,7 @@ def clauses_of_tokens(text: str, offsets: Sequence[tuple[int, int]], special_tok
     """
     ends = [match.end() for match in _CLAUSE_END.finditer(text)]
     return [
+        # The last character decides, because the tokenizers of RoBERTa put the space before a word into its token.
         -1 if is_special else bisect_right(ends, max(end - 1, start))
         for (start, end), is_special in zip(offsets, special_tokens_mask, strict=True)
     ]

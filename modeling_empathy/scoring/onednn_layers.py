@@ -23,7 +23,7 @@ from .short_attention import use_short_attention
 _NARROWEST = 16
 
 
-class PackedLinear(nn.Module):
+class OneDnnLinear(nn.Module):
     """A linear layer that can't be trained or saved, followed by GELU where `gelu` says so."""
 
     def __init__(self, linear: nn.Linear, gelu: bool = False) -> None:
@@ -37,8 +37,8 @@ class PackedLinear(nn.Module):
         return outputs
 
 
-def can_be_packed(weight: torch.Tensor) -> bool:
-    """Whether packing is for the processor, torch and a weight's type."""
+def suits_onednn(weight: torch.Tensor) -> bool:
+    """Whether these layers are for the processor, torch and a weight's type."""
     return (
         weight.device.type == "cpu"
         and platform.machine() in ("x86_64", "AMD64")
@@ -48,33 +48,33 @@ def can_be_packed(weight: torch.Tensor) -> bool:
     )
 
 
-def packed(model: EmpathyModel) -> EmpathyModel:
-    """A copy of a model as it is now, for scoring alone, with its linear layers packed.
+def with_onednn_layers(model: EmpathyModel) -> EmpathyModel:
+    """A copy of a model as it is now, for scoring alone, with its linear layers computed by oneDNN.
 
-    Where packing is not for this machine, it is the model itself, in evaluation mode.
+    Where they are not for this machine, it is the model itself, in evaluation mode.
     """
     model = model.eval()
-    weights = [module.weight for module in model.modules() if _is_packable(module)]
+    weights = [module.weight for module in model.modules() if _is_replaceable(module)]
     # The parts of a model with a device map come and go.
-    if hasattr(model, "hf_device_map") or not all(map(can_be_packed, weights)):
+    if hasattr(model, "hf_device_map") or not all(map(suits_onednn, weights)):
         return model
-    model = copy.deepcopy(model, {id(weight): weight for weight in weights})  # these are copied by being packed
+    model = copy.deepcopy(model, {id(weight): weight for weight in weights})  # these are copied by being laid out
     for module in list(model.modules()):
         # The first half of a feed-forward block, as BERT, RoBERTa and their kin name it.
         has_gelu = isinstance(getattr(module, "intermediate_act_fn", None), GELUActivation)
-        if has_gelu and _is_packable(getattr(module, "dense", None)):
-            module.dense = PackedLinear(module.dense, gelu=True)
+        if has_gelu and _is_replaceable(getattr(module, "dense", None)):
+            module.dense = OneDnnLinear(module.dense, gelu=True)
             module.intermediate_act_fn = nn.Identity()
         for name, child in list(module.named_children()):
-            if _is_packable(child):
-                setattr(module, name, PackedLinear(child))
+            if _is_replaceable(child):
+                setattr(module, name, OneDnnLinear(child))
     if model.dtype == torch.bfloat16:
         for encoder in (model.seeker_encoder, *model.responder_encoders):
             use_short_attention(encoder)
     return model
 
 
-def _is_packable(module: object) -> TypeGuard[nn.Linear]:
+def _is_replaceable(module: object) -> TypeGuard[nn.Linear]:
     return type(module) is nn.Linear and module.out_features >= _NARROWEST
 
 

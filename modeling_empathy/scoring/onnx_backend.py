@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 
+from ..checkpoints.deltas import DELTAS
+from ..encoders import EMBEDDED, load_tokenizer
 from ..errors import InputError, first_line
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.pipeline_empathy import own_tokenizer
+from ..original_names import checkpoint_folder
+from .interface import LoadedBackend, ResponseBatch
 
 
 Precision = Literal["fp32", "int8"]
+PRECISIONS = ("fp32", "int8")
 
 SEEKER_ENCODER = "seeker_encoder"
 RESPONSES = "responses"
@@ -53,9 +60,8 @@ class OnnxBackend:
         ```python
         >>> backend = OnnxBackend(Path("my-model/onnx"), precision="int8")
         >>> states = backend.seeker_states(seeker_input_ids, seeker_attention_mask)
-        >>> levels, rationales = backend.probabilities(
-        ...     response_input_ids, response_attention_mask, states, seeker_attention_mask
-        ... )
+        >>> batch = ResponseBatch(response_input_ids, response_attention_mask, states, seeker_attention_mask)
+        >>> levels, rationales = backend.probabilities(batch)
         ```
     """
 
@@ -63,7 +69,7 @@ class OnnxBackend:
 
     def __init__(self, folder: Path, *, precision: Precision = "fp32", threads: int | None = None) -> None:
         require_onnx("onnxruntime")
-        if precision not in ("fp32", "int8"):
+        if precision not in PRECISIONS:
             raise InputError(f"precision={precision!r}: the graphs are in fp32 or int8.")
         self.folder, self.precision = _graphs_folder(Path(folder), precision), precision
         self.threads = threads or torch.get_num_threads()
@@ -72,45 +78,28 @@ class OnnxBackend:
         )
 
     def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Encodes seeker posts.
-
-        Args:
-            input_ids: `(post, token)`.
-            attention_mask: `(post, token)`, 1 for tokens and 0 for padding.
-
-        Returns:
-            `(post, token, hidden)`.
-        """
+        """As of [`Backend`]."""
         (states,) = _run(self._seeker_encoder, input_ids=input_ids, attention_mask=attention_mask)
         return states
 
-    def probabilities(
-        self,
-        response_input_ids: torch.Tensor,
-        response_attention_mask: torch.Tensor,
-        seeker_states: torch.Tensor,
-        seeker_attention_mask: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scores responses to encoded seeker posts.
-
-        Args:
-            response_input_ids: `(batch, token)`.
-            response_attention_mask: `(batch, token)`.
-            seeker_states: `(batch, seeker_token, hidden)`.
-            seeker_attention_mask: `(batch, seeker_token)`.
-
-        Returns:
-            The probability of each level, `(batch, mechanism, level)`, and of each token to be in the rationale,
-            `(batch, mechanism, token)`.
-        """
-        levels, rationales = _run(
-            self._responses,
-            response_input_ids=response_input_ids,
-            response_attention_mask=response_attention_mask,
-            seeker_states=seeker_states,
-            seeker_attention_mask=seeker_attention_mask,
-        )
+    def probabilities(self, batch: ResponseBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """As of [`Backend`]."""
+        levels, rationales = _run(self._responses, **batch._asdict())
         return levels, rationales
+
+
+def load_onnx(
+    name: str, mechanism: str | None, tokenizer: str | None, device: str | None, dtype: str
+) -> LoadedBackend:
+    """Loads a checkpoint's graphs, for the CPU; see [`~modeling_empathy.scoring.backends.load_backend`]."""
+    folder = checkpoint_folder(name)
+    if not folder.is_dir():
+        raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
+    config = EmpathyConfig.from_pretrained(folder)
+    if tokenizer is None and (folder / DELTAS).is_file():
+        tokenizer = EMBEDDED
+    loaded_tokenizer = own_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
+    return LoadedBackend(OnnxBackend(folder / "onnx", precision=cast("Precision", dtype)), loaded_tokenizer, config)
 
 
 def _graphs_folder(folder: Path, precision: Precision) -> Path:

@@ -18,6 +18,7 @@ from ..files.whole_files import whole_folder
 from ..model.encoded_pairs import pad_posts
 from ..model.modeling_empathy import EmpathyModel
 from ..original_names import checkpoint_folder
+from .interface import ResponseBatch
 from .onnx_backend import RESPONSES, SEEKER_ENCODER, OnnxBackend, Precision, graph_path, require_onnx
 
 
@@ -108,7 +109,8 @@ def largest_difference(model: EmpathyModel, backend: OnnxBackend, pad_token_id: 
         seeker_ids, seeker_mask = batch["seeker_input_ids"], batch["seeker_attention_mask"]
         response = batch["response_input_ids"], batch["response_attention_mask"]
         expected = _Responses(model)(*response, model.seeker_states(seeker_ids, seeker_mask), seeker_mask)
-        given = backend.probabilities(*response, backend.seeker_states(seeker_ids, seeker_mask), seeker_mask)
+        states = backend.seeker_states(seeker_ids, seeker_mask)
+        given = backend.probabilities(ResponseBatch(*response, states, seeker_mask))
         for of_model, of_graphs in zip(expected, given, strict=True):
             # `max` alone would pass over what is not a number.
             differences = (of_model - of_graphs).abs().nan_to_num(nan=float("inf"))
@@ -121,8 +123,8 @@ class _SeekerEncoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        return self.model.seeker_states(input_ids, attention_mask)
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        return self.model.seeker_states(*tensors)
 
 
 class _Responses(nn.Module):
@@ -130,16 +132,11 @@ class _Responses(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(
-        self,
-        response_input_ids: torch.Tensor,
-        response_attention_mask: torch.Tensor,
-        seeker_states: torch.Tensor,
-        seeker_attention_mask: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        states = self.model.response_states(response_input_ids, response_attention_mask)
-        logits = self.model.logits(states, response_attention_mask, seeker_states, seeker_attention_mask)
-        return self.model.probabilities(*logits)
+    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        ids, mask, seeker_states, seeker_mask = tensors  # as of ResponseBatch
+        return self.model.probabilities(
+            *self.model.logits(self.model.response_states(ids, mask), mask, seeker_states, seeker_mask)
+        )
 
 
 def _write_graphs(model: EmpathyModel, pad_token_id: int, folder: Path) -> None:
@@ -154,14 +151,10 @@ def _write_graphs(model: EmpathyModel, pad_token_id: int, folder: Path) -> None:
         ["seeker_states"],
         graph_path(folder, SEEKER_ENCODER, "fp32"),
     )
+    example = ResponseBatch(*response, model.seeker_states(*seeker), seeker[1])._asdict()
     _write_graph(
         _Responses(model),
-        {
-            "response_input_ids": (response[0], pairs),
-            "response_attention_mask": (response[1], pairs),
-            "seeker_states": (model.seeker_states(*seeker), pair_tokens),
-            "seeker_attention_mask": (seeker[1], pair_tokens),
-        },
+        {name: (tensor, pair_tokens if name.startswith("seeker") else pairs) for name, tensor in example.items()},
         ["level_probabilities", "rationale_probabilities"],
         graph_path(folder, RESPONSES, "fp32"),
     )
@@ -173,7 +166,7 @@ def _write_graph(
     """Writes what `module` computes.
 
     Args:
-        module: In evaluation mode.
+        module: In evaluation mode; its `forward` takes `*tensors`.
         inputs: Name to an example and the names of those dimensions that may have any size.
         outputs: Names.
         path: The file.
@@ -189,7 +182,7 @@ def _write_graph(
                 verbose=False,
                 input_names=list(inputs),
                 output_names=outputs,
-                dynamic_shapes={name: dimensions for name, (_, dimensions) in inputs.items()},
+                dynamic_shapes={"tensors": tuple(dimensions for _, dimensions in inputs.values())},
             )
         except torch.onnx.OnnxExporterError as error:
             reason = error.__cause__ if isinstance(error.__cause__, Exception) else error

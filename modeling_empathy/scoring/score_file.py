@@ -1,8 +1,7 @@
-"""Scores files of pairs of any length: a stretch of them at a time, the output whole or not at all."""
+"""Scores files of pairs of any length: a chunk of them at a time, the output whole or not at all."""
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from tqdm.auto import tqdm
 from ..errors import InputError, RowError, raise_error
 from ..files.whole_files import check_apart, whole_file
 from ..model.encoded_pairs import EncodedPair
-from .engine import PAIRS_A_STRETCH, ScoringEngine
+from .engine import PAIRS_PER_CHUNK, ScoringEngine
 from .input_pairs import InputPair, format_of, read_pairs
 from .score_writer import ScoreWriter
 
@@ -81,8 +80,6 @@ def score_file(
         pairs = chain(list(islice(pairs, 1)), pairs)  # what is wrong with the file shows before the model is loaded
         temporary = stack.enter_context(whole_file(output_path))
         engines = load_engines()
-        gc.freeze()  # what is loaded stays: looking it through for garbage costs some percent of the time
-        stack.callback(gc.unfreeze)
         mechanisms = [mechanism for engine in engines for mechanism in engine.config.mechanisms]
         if len(set(mechanisms)) < len(mechanisms):
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
@@ -91,10 +88,10 @@ def score_file(
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
-            for stretch, encoded in _ahead(pairs, engines, stride):
+            for chunk, encoded in _ahead(pairs, engines, stride):
                 results = _score(engines, encoded, rationale_format == "mask", bar.update)
-                writer.write(zip(stretch, results, strict=True))
-                summary.pairs += len(stretch)
+                writer.write(zip(chunk, results, strict=True))
+                summary.pairs += len(chunk)
                 summary.truncated += sum(any(result["truncated"].values()) for result in results)
     if rejected is not None and rejected.rows:
         summary.skipped, summary.errors_path = rejected.rows, errors_path
@@ -113,12 +110,12 @@ def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
 def _ahead(
     pairs: Iterator[InputPair], engines: Sequence[ScoringEngine], stride: int | None
 ) -> Iterator[tuple[list[InputPair], list[list[EncodedPair]]]]:
-    """Stretches of pairs, tokenized for each engine, each made in another thread while the one before is used."""
+    """Chunks of pairs, tokenized for each engine, each made in another thread while the one before is used."""
 
     def make() -> tuple[list[InputPair], list[list[EncodedPair]]]:
-        stretch = list(islice(pairs, PAIRS_A_STRETCH))
-        posts = [(seeker_post, response_post) for _, seeker_post, response_post in stretch]
-        return stretch, [engine.encode(posts, stride=stride) for engine in engines]
+        chunk = list(islice(pairs, PAIRS_PER_CHUNK))
+        posts = [(seeker_post, response_post) for _, seeker_post, response_post in chunk]
+        return chunk, [engine.encode(posts, stride=stride) for engine in engines]
 
     with ThreadPoolExecutor(max_workers=1) as other:
         coming = other.submit(make)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
+from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import (
     EvalPrediction,
     ProgressCallback,
@@ -19,27 +19,22 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer import TRAINING_ARGS_NAME
-from transformers.trainer_utils import EvalLoopOutput
 
-from ..evaluation.metrics_by_mechanism import metrics_by_mechanism
+from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
 from .arguments import EmpathyTrainingArguments
 
 
 class EmpathyTrainer(Trainer):
     """A `Trainer` for [`EmpathyModel`]; predictions are `(empathy_logits, rationale_probabilities)`.
 
-    `empathy_logits` are `(pair, mechanism, level)`, `rationale_probabilities` `(pair, token, mechanism)`, and labels
-    have the same layout: the Trainer pads only the second dimension, to join batches of different lengths.
+    The layout is that of [`Predicted`], and of labels that of [`Annotated`]: the Trainer pads only the second
+    dimension, to join batches of different lengths.
     """
 
     args: EmpathyTrainingArguments
-
-    def evaluation_loop(self, dataloader: DataLoader, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """As the Trainer's; tells the metrics which texts are evaluated."""
-        if isinstance(self.compute_metrics, EmpathyMetrics):
-            self.compute_metrics.rows = cast("Sequence[Mapping[str, Any]]", dataloader.dataset)
-        return super().evaluation_loop(dataloader, *args, **kwargs)
+    model: EmpathyModel
 
     def create_optimizer(self, *model: nn.Module | None) -> torch.optim.Optimizer:
         """As the Trainer's, which takes a model only in later versions, with a learning rate for the heads alone."""
@@ -58,6 +53,10 @@ class EmpathyTrainer(Trainer):
         optimizer.param_groups = groups
         return optimizer
 
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer's, without what the model does not read."""
+        return super().compute_loss(model, _read_by_model(inputs), *args, **kwargs)
+
     def prediction_step(
         self,
         model: nn.Module,
@@ -67,14 +66,17 @@ class EmpathyTrainer(Trainer):
     ) -> tuple[torch.Tensor | None, Any, Any]:
         """In fp32, as the saved model is used; puts tokens second and turns rationale logits into probabilities."""
         with without_autocast(self.accelerator.unwrap_model(model)):
-            loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+            loss, logits, labels = super().prediction_step(
+                model, _read_by_model(inputs), prediction_loss_only, ignore_keys
+            )
         if logits is not None:
             empathy_logits, rationale_logits = logits
             _, rationales = self.accelerator.unwrap_model(model).probabilities(empathy_logits, rationale_logits)
             logits = (empathy_logits, rationales.transpose(1, 2))
         if labels is not None:
             empathy_labels, rationale_labels = labels
-            labels = (empathy_labels, rationale_labels.transpose(1, 2))
+            clauses = inputs["response_clauses"].to(rationale_labels.device)
+            labels = (empathy_labels, rationale_labels.transpose(1, 2), clauses)
         return loss, logits, labels
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
@@ -85,6 +87,10 @@ class EmpathyTrainer(Trainer):
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
         # With grouping by length the Trainer would shuffle the evaluation too, and predictions would lose their rows.
         return SequentialSampler(eval_dataset)  # type: ignore[arg-type]
+
+
+def _read_by_model(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: tensor for name, tensor in inputs.items() if name != "response_clauses"}
 
 
 @contextmanager
@@ -107,18 +113,15 @@ class EmpathyMetrics:
 
     Args:
         config: The model's; its mechanisms and, at the time of each call, how it decides are used.
-
-    Attributes:
-        rows: The features that were predicted, in their order; only read where rationales are decided by clause.
     """
 
     def __init__(self, config: EmpathyConfig) -> None:
         self.config = config
-        self.rows: Sequence[Mapping[str, Any]] = ()
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         """Returns `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1."""
-        return metrics_by_mechanism(self.config, self.rows, prediction.predictions, prediction.label_ids)
+        predicted, annotated = Predicted(*prediction.predictions), Annotated(*prediction.label_ids)
+        return metrics_by_mechanism(self.config, predicted, annotated)
 
 
 class EmpathyProgress(ProgressCallback):

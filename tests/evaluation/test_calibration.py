@@ -60,7 +60,8 @@ def test_a_temperature_changes_probabilities_alone_wherever_the_model_is_used():
     batch.pop("empathy_labels"), batch.pop("rationale_labels")
     logits = cold(**batch).empathy_logits
     assert warm(**batch).empathy_logits.equal(logits)
-    expected = level_probabilities(logits.detach().numpy(), [1.0, 3.0, 0.5])
+    expected = softmax(logits.detach().numpy() / np.array([1.0, 3.0, 0.5])[:, None], axis=-1)
+    np.testing.assert_allclose(level_probabilities(logits.detach().numpy(), [1.0, 3.0, 0.5]), expected, atol=1e-6)
     given, _ = warm.probabilities(logits, warm(**batch).rationale_logits)
     np.testing.assert_allclose(given.detach(), expected, atol=1e-6)
     seeker = batch["seeker_input_ids"], batch["seeker_attention_mask"]

@@ -4,11 +4,13 @@ import json
 import sys
 
 import datasets
+import numpy as np
 import pytest
 
 from modeling_empathy import MECHANISMS, EmpathyConfig
+from modeling_empathy.evaluation.metrics import REPORTED
 from modeling_empathy.evaluation.plots import save_plots
-from modeling_empathy.evaluation.report import TABLE, highlight, metrics_table, readable_pairs, save_metrics
+from modeling_empathy.evaluation.report import highlight, metrics_table, readable_pairs, save_metrics
 from modeling_empathy.files.whole_files import write_whole
 
 
@@ -40,21 +42,20 @@ def test_rationales_are_marked_where_they_stand():
 
 def test_the_most_certain_pair_that_shows_a_mechanism_is_read_out():
     rows = [prediction("a", 0.7, [(0, 12)]), prediction("b", 0.9, [(0, 12)]), prediction("c", 0.99, [], level=0)]
-    text = readable_pairs(rows, EmpathyConfig(), colour=False)
+    text = readable_pairs(rows, MECHANISMS, colour=False)
     assert text.count("post b") == 3 and "post a" not in text and "post c" not in text
     assert "explorations: strong (0.90), annotated weak" in text
     assert "[[I'm so sorry]]. What happened?" in text
-    assert "explorations: shown in no held-out response" in readable_pairs(rows[2:], EmpathyConfig(), colour=False)
+    assert "explorations: shown in no held-out response" in readable_pairs(rows[2:], MECHANISMS, colour=False)
 
 
 def test_the_table_has_a_row_for_each_mechanism():
-    metrics = {
-        f"{mechanism}_{name}": index / 10 for index, mechanism in enumerate(MECHANISMS) for name in TABLE.values()
-    }
+    names = [metric.name for metric in REPORTED]
+    metrics = {f"{mechanism}_{name}": index / 10 for index, mechanism in enumerate(MECHANISMS) for name in names}
     lines = metrics_table(metrics, MECHANISMS).splitlines()
     assert len(lines) == 5
-    assert {line.count("|") for line in lines} == {len(TABLE) + 2}
-    assert lines[3] == "| interpretations | " + " | ".join(["0.100"] * len(TABLE)) + " |"
+    assert {line.count("|") for line in lines} == {len(REPORTED) + 2}
+    assert lines[3] == "| interpretations | " + " | ".join(["0.100"] * len(REPORTED)) + " |"
 
 
 def test_metrics_name_arguments_and_versions(tmp_path):
@@ -67,7 +68,7 @@ def test_metrics_name_arguments_and_versions(tmp_path):
 
 def test_without_matplotlib_a_run_ends_without_plots(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    save_plots(tmp_path, datasets.Dataset.from_list([prediction("a", 0.7, [(0, 12)])]), EmpathyConfig(), [])
+    save_plots(tmp_path, [], EmpathyConfig(), {"explorations": [[1, 0, 0]] * 3}, np.zeros((1, 3, 3)), np.zeros((1, 3)))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from modeling_empathy import MECHANISMS
 from modeling_empathy.corpus.provenance import provenance_of_files, sample_folder
-from modeling_empathy.evaluation.report import TABLE
+from modeling_empathy.evaluation.metrics import REPORTED
 
 
 # Annotated level by predicted level.
@@ -14,9 +14,9 @@ CONFUSION = [[8, 1, 1], [2, 3, 0], [0, 1, 4]]
 def run_record() -> dict[str, Any]:
     """A record of `metrics.json` on the sample; what belongs to one machine names somebody and a host."""
     test = {
-        f"{mechanism}_{name}": round(0.5 + 0.1 * index + 0.01 * place, 3)
+        f"{mechanism}_{metric.name}": round(0.5 + 0.1 * index + 0.01 * place, 3)
         for index, mechanism in enumerate(MECHANISMS)
-        for place, name in enumerate(TABLE.values())
+        for place, metric in enumerate(REPORTED)
     }
     files = {path.name: path for path in sorted(sample_folder().glob("*.csv"))}
     training = {"seed": 12, "learning_rate": 1e-4, "output_dir": "/home/somebody/out", "run_name": "secret-host"}

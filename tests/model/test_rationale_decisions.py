@@ -3,7 +3,7 @@
 import pytest
 
 from modeling_empathy import EmpathyPipeline
-from modeling_empathy.model.rationale_decisions import clauses_of_tokens, decided_by_clause
+from modeling_empathy.model.rationale_decisions import clauses_of_tokens, unit_scores
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 
@@ -50,7 +50,14 @@ def test_every_token_is_in_the_clause_of_its_word_whatever_the_tokenizer(make_to
 
 def decided(probabilities: list[float], threshold: float) -> tuple[list[float], float]:
     text, offsets = "a b, c d. e", [(0, 0), (0, 1), (2, 3), (3, 4), (5, 6), (7, 8), (8, 9), (10, 11), (0, 0)]
-    return decided_by_clause(text, offsets, [1, 0, 0, 0, 0, 0, 0, 0, 1], probabilities, threshold)
+    clauses = clauses_of_tokens(text, offsets, [1, 0, 0, 0, 0, 0, 0, 0, 1])
+    scores, highest = unit_scores("clause", probabilities, clauses)
+    return scores, min(threshold, highest)
+
+
+def test_tokens_that_are_decided_each_by_itself_keep_their_probability():
+    scores, highest = unit_scores("token", [0.9, 0.1, 0.3], [-1, 0, 0])
+    assert scores == [0.9, 0.1, 0.3] and highest == float("inf")
 
 
 def test_tokens_get_the_mean_of_their_clause_and_padding_keeps_its_own():

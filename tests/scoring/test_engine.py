@@ -5,7 +5,8 @@ import torch
 
 from modeling_empathy import MECHANISMS, EmpathyPipeline
 from modeling_empathy.errors import InputError
-from modeling_empathy.scoring.engine import ScoringEngine, TorchBackend
+from modeling_empathy.scoring.engine import ScoringEngine
+from modeling_empathy.scoring.torch_backend import TorchBackend
 from tests.model.test_pipeline_empathy import LONG_RESPONSE, PAIRS, TOKENIZERS, assert_same
 from tests.tiny_models import tiny_model
 
@@ -86,7 +87,7 @@ def test_half_precision_stays_close():
 
 
 def test_pairs_are_read_a_stretch_at_a_time(monkeypatch):
-    monkeypatch.setattr("modeling_empathy.scoring.engine.PAIRS_A_STRETCH", 2)
+    monkeypatch.setattr("modeling_empathy.scoring.engine.PAIRS_PER_CHUNK", 2)
     pipeline, engine = both()
     read = []
     results = engine((read.append(pair) or pair for pair in MANY), return_all_scores=True)

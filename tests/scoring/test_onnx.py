@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from modeling_empathy.cli.app import app
 from modeling_empathy.errors import InputError
+from modeling_empathy.scoring.interface import ResponseBatch
 from modeling_empathy.scoring.onnx_backend import OnnxBackend
 from tests.tiny_models import batch_of, tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
@@ -62,7 +63,7 @@ def exported(tmp_path_factory) -> dict[str, Path]:
 def scored(computes, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     seeker = batch["seeker_input_ids"], batch["seeker_attention_mask"]
     response = batch["response_input_ids"], batch["response_attention_mask"]
-    return computes.probabilities(*response, computes.seeker_states(*seeker), seeker[1])
+    return computes.probabilities(ResponseBatch(*response, computes.seeker_states(*seeker), seeker[1]))
 
 
 @torch.no_grad()
@@ -169,8 +170,8 @@ def test_graphs_that_compute_something_else_are_not_written(tmp_path, monkeypatc
     folder = save("distilbert", tmp_path / "model")
     given = OnnxBackend.probabilities
 
-    def off(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        levels, rationales = given(self, *inputs)
+    def off(self, batch: ResponseBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        levels, rationales = given(self, batch)
         return levels + 0.001, rationales
 
     monkeypatch.setattr(OnnxBackend, "probabilities", off)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from modeling_empathy.scoring.onednn_layers import can_be_packed, packed
+from modeling_empathy.scoring.onednn_layers import suits_onednn, with_onednn_layers
 from modeling_empathy.scoring.short_attention import NAME, short_attention
 from tests.tiny_models import tiny_model
 
@@ -40,14 +40,14 @@ def test_what_attends_otherwise_is_left_to_transformers():
     torch.testing.assert_close(short_attention(grouped, *inputs)[0], sdpa_attention_forward(grouped, *inputs)[0])
 
 
-@pytest.mark.skipif(not can_be_packed(torch.ones(1, dtype=torch.bfloat16)), reason="nothing is packed here")
+@pytest.mark.skipif(not suits_onednn(torch.ones(1, dtype=torch.bfloat16)), reason="oneDNN is not for this machine")
 @pytest.mark.parametrize(("dtype", "attends_by"), [(torch.float32, "sdpa"), (torch.bfloat16, NAME)])
 def test_it_is_used_in_bfloat16_alone_and_the_model_keeps_its_own(dtype, attends_by):
     model = tiny_model("bert").to(dtype)
-    copy = packed(model)
+    copy = with_onednn_layers(model)
     for encoder in (copy.seeker_encoder, *copy.responder_encoders):
         assert encoder.config._attn_implementation == attends_by
     assert model.seeker_encoder.config._attn_implementation == "sdpa"
     eager = tiny_model("bert", seed=1).to(dtype)
     eager.seeker_encoder.set_attn_implementation("eager")
-    assert packed(eager).seeker_encoder.config._attn_implementation == "eager"
+    assert with_onednn_layers(eager).seeker_encoder.config._attn_implementation == "eager"

@@ -14,6 +14,7 @@ from transformers import AutoModel, set_seed
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS, EmpathyModel, EmpathyPipeline
+from modeling_empathy.cli.train import train_and_print
 from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
@@ -21,7 +22,6 @@ from modeling_empathy.evaluation.metrics import identification_metrics
 from modeling_empathy.hub.run_record import read_record
 from modeling_empathy.training.arguments import parse_arguments
 from modeling_empathy.training.data import read_corpus
-from modeling_empathy.training.run import train_and_report
 from tests.csv_files import write_corpus
 from tests.tiny_models import tiny_encoder_config
 from tests.tokenizers_for_tests import wordpiece_tokenizer
@@ -63,7 +63,8 @@ def options(inputs: dict[str, str], output_dir: Path, **more: object) -> list[st
 
 def run(argv: list[str]) -> dict[str, float]:
     model_args, data_args, training_args = parse_arguments(argv)
-    return train_and_report(load_epitome(data_dir=data_args.data_dir), model_args, data_args, training_args)
+    corpus = load_epitome(data_dir=data_args.data_dir)
+    return train_and_print(corpus, model_args, data_args, training_args).test
 
 
 def predictions_in(folder: Path) -> datasets.Dataset:
@@ -133,7 +134,7 @@ def test_a_model_of_everything_decides_as_its_twin_and_reports_its_figures(input
     arguments = parse_arguments(argv)
     corpus = read_corpus(*arguments[:2], True, True)
     assert list(corpus) == ["train"] and len(corpus["train"]) == 90
-    assert train_and_report(corpus, *arguments) == {}
+    assert train_and_print(corpus, *arguments).test == {}
     models = [EmpathyModel.from_pretrained(tmp_path / name) for name in ("twin", "all")]
     for name in ("level_temperatures", "rationale_thresholds"):
         assert getattr(models[0].config, name) == getattr(models[1].config, name)

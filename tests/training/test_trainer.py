@@ -8,7 +8,7 @@ from transformers import EvalPrediction
 
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
 from modeling_empathy.corpus.features import EmpathyDataCollator
-from modeling_empathy.evaluation.metrics_by_mechanism import metrics_by_mechanism
+from modeling_empathy.evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from modeling_empathy.evaluation.thresholds import tuned_rationale_thresholds
 from modeling_empathy.training.arguments import EmpathyTrainingArguments
 from modeling_empathy.training.build import root_inverse_weights
@@ -25,6 +25,7 @@ def rows_of(lengths: list[int]) -> datasets.Dataset:
                 "response_input_ids": generator.integers(5, 60, length).tolist(),
                 "empathy_labels": generator.integers(0, 3, 3).tolist(),
                 "rationale_labels": generator.integers(0, 2, (3, length)).tolist(),
+                "response_clauses": [-1, *(token // 3 for token in range(length - 2)), -1],
                 "length": length + 4,
             }
             for length in lengths
@@ -40,7 +41,7 @@ def trainer_on(folder, rows: datasets.Dataset, **arguments) -> EmpathyTrainer:
     return EmpathyTrainer(
         model=model,
         args=args,
-        data_collator=EmpathyDataCollator(1),
+        data_collator=EmpathyDataCollator(1, with_clauses=True),
         train_dataset=rows,
         eval_dataset=rows,
         compute_metrics=EmpathyMetrics(model.config),
@@ -115,7 +116,7 @@ def test_metrics_are_named_by_mechanism_and_averaged_over_them():
     labels[0, 1:3, 0] = 1
     labels[:, 3] = -100
     metrics = EmpathyMetrics(EmpathyConfig())(
-        EvalPrediction(predictions=(logits, probabilities), label_ids=(levels, labels))
+        EvalPrediction(predictions=(logits, probabilities), label_ids=(levels, labels, np.zeros((2, 4), dtype=int)))
     )
     assert metrics["emotional_reactions_accuracy"] == 1.0
     assert metrics["emotional_reactions_annotated_token_f1_macro"] == 1.0
@@ -139,28 +140,26 @@ def test_thresholds_are_the_best_on_annotated_responses():
     # Both rationale tokens lie above 0.3 and the others of the response below; the unannotated response lies higher.
     probabilities[0, :, 0] = [0.32, 0.4, 0.29, 0.1]
     probabilities[1, :, 0] = 0.9
-    assert tuned_rationale_thresholds(EmpathyConfig(), [], probabilities, labels) == [0.3, 0.5, 0.5]
+    clauses = np.zeros((2, 4), dtype=int)
+    assert tuned_rationale_thresholds("token", probabilities, labels, clauses) == [0.3, 0.5, 0.5]
 
 
-def clause_rows() -> tuple[list[dict], np.ndarray, np.ndarray]:
-    """Two responses of two clauses of two tokens each: rows, probabilities and labels `(pair, token, mechanism)`."""
-    row = {
-        "response_post": "a b. c d",
-        "response_offsets": [(0, 1), (2, 4), (5, 6), (7, 8)],
-        "response_special_tokens_mask": [0, 0, 0, 0],
-    }
+def two_clauses() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two responses of two clauses of two tokens each: probabilities, labels `(pair, token, mechanism)`, clauses."""
     probabilities = np.repeat(np.array([[0.9, 0.1, 0.2, 0.2], [0.1, 0.1, 0.0, 0.3]])[..., None], 3, axis=-1)
     labels = np.repeat(np.array([[1, 1, 0, 0], [0, 0, 1, 1]])[..., None], 3, axis=-1)
-    return [row, row], probabilities, labels
+    return probabilities, labels, np.array([[0, 0, 1, 1]] * 2)
 
 
 def test_metrics_follow_the_unit_that_the_model_decides_by():
-    rows, probabilities, labels = clause_rows()
+    probabilities, labels, clauses = two_clauses()
     logits, levels = np.zeros((2, 3, 3)), np.ones((2, 3), dtype=int)
     logits[0, :, 1] = 1.0  # the second response is rated at level 0
     logits[1, :, 0] = 1.0
     found = {
-        unit: metrics_by_mechanism(EmpathyConfig(rationale_unit=unit), rows, (logits, probabilities), (levels, labels))
+        unit: metrics_by_mechanism(
+            EmpathyConfig(rationale_unit=unit), Predicted(logits, probabilities), Annotated(levels, labels, clauses)
+        )
         for unit in ("token", "clause")
     }
     # By token the first of the two right ones is marked; by clause both, and in the second response the best clause.
@@ -171,8 +170,7 @@ def test_metrics_follow_the_unit_that_the_model_decides_by():
 
 
 def test_thresholds_of_clauses_are_chosen_by_what_clauses_get():
-    rows, probabilities, labels = clause_rows()
+    probabilities, labels, clauses = two_clauses()
     labels[0, 2:] = 1  # the whole response, whose clauses have .5 and .2
     labels[1] = 0
-    found = tuned_rationale_thresholds(EmpathyConfig(rationale_unit="clause"), rows, probabilities, labels)
-    assert found == [0.2] * 3
+    assert tuned_rationale_thresholds("clause", probabilities, labels, clauses) == [0.2] * 3

@@ -1,0 +1,84 @@
+"""`train_hf.py`: trains and evaluates a model, and prints what came of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import datasets
+
+from ..errors import InputError
+from ..evaluation.diagnostics import diagnostics_tables
+from ..evaluation.report import metrics_table, readable_pairs
+from ..training.arguments import DataArguments, EmpathyTrainingArguments, ModelArguments, parse_arguments
+from ..training.data import read_corpus
+from ..training.one_model import RunReport
+from ..training.run import training_runs, trains_separately
+
+
+def main(description: str | None = None) -> None:
+    """Runs the command line.
+
+    Args:
+        description: What `--help` says first.
+    """
+    model_args, data_args, training_args = parse_arguments(description=description)
+    try:
+        with training_args.main_process_first(desc="building the data set"):
+            corpus = read_corpus(model_args, data_args, training_args.do_eval, training_args.do_predict)
+        train_and_print(corpus, model_args, data_args, training_args)
+    except InputError as error:
+        print(f"train_hf.py: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def train_and_print(
+    corpus: datasets.DatasetDict,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: EmpathyTrainingArguments,
+) -> RunReport:
+    """Trains, and prints each report as soon as it is there; the last one."""
+    reports = training_runs(corpus, model_args, data_args, training_args)
+    # Of processes that train together, one prints.
+    is_main = training_args.process_index == 0
+    if not trains_separately(model_args):
+        report = next(reports)
+        if is_main:
+            _print_model(report, training_args.save_model_path)
+        return report
+    for mechanism in model_args.mechanisms:
+        if is_main:
+            print(f"\nTraining the model of {mechanism.replace('_', ' ')}", flush=True)
+        report = next(reports)
+        if is_main:
+            _print_model(report, training_args.save_model_path)
+    joined = next(reports)
+    if is_main and joined.test:
+        print(f"\n{metrics_table(joined.test, joined.mechanisms)}")
+    if is_main and joined.is_saved:
+        print(f"\nJoined in one checkpoint: {joined.folder}")
+    return joined
+
+
+def _print_model(report: RunReport, save_model_path: str | None) -> None:
+    rows = report.predictions
+    if rows is not None:
+        print(
+            f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n"
+        )
+        print(metrics_table(report.test, report.mechanisms))
+        print(diagnostics_tables(report.diagnostics))
+        readable = readable_pairs(rows, report.mechanisms, colour=sys.stdout.isatty())
+        print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable}")
+    if not report.is_saved:
+        print(f"\nMetrics and plots are in {report.folder}; the model was not saved (--save_model saves it)")
+        return
+    print(f"\nModel, metrics, plots{' and predictions' if rows is not None else ''} are in {report.folder}")
+    if save_model_path is not None and Path(save_model_path) != report.folder:
+        print(
+            f"  --save_model_path {save_model_path}: no pickle is written. The folder holds the weights as "
+            "safetensors, with the tokenizer and the code.\n  `empathy score` takes it under either name; for the "
+            "original code: "
+            f"empathy convert --reverse --model {report.folder} --output_path {save_model_path}"
+        )

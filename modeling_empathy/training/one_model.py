@@ -1,0 +1,243 @@
+"""Trains one model, decides on the validation split how it decides, and measures it on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
+from transformers.trainer_utils import PredictionOutput, get_last_checkpoint
+from transformers.utils import logging
+
+from ..corpus.features import EmpathyDataCollator
+from ..corpus.provenance import provenance_of_corpus
+from ..encoders import load_tokenizer, name_on_hub
+from ..errors import InputError
+from ..evaluation.calibration import fitted_temperatures
+from ..evaluation.diagnostics import diagnostics
+from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
+from ..evaluation.plots import save_plots
+from ..evaluation.predictions import confusion_counts, held_out_predictions
+from ..evaluation.report import save_metrics
+from ..evaluation.thresholds import tuned_rationale_thresholds
+from ..files.whole_files import write_whole
+from ..hub.model_card import save_model_card
+from ..hub.run_record import RECORD, read_config, read_record
+from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
+from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
+from .build import build_model
+from .data import features_of
+from .seeker_states import remembered_seeker_states
+from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, without_autocast
+
+
+logger = logging.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What came of a training run; of the processes that trained together, only the first has all of it.
+
+    Attributes:
+        folder: Where it was written.
+        mechanisms: What the model scores.
+        is_saved: Whether the model is in the folder.
+        test: The test split's metrics, `{mechanism}_{metric}`; none without a test split.
+        predictions: Of the test split, as of [`~modeling_empathy.evaluation.predictions.held_out_predictions`].
+        diagnostics: As of [`~modeling_empathy.evaluation.diagnostics.diagnostics`].
+    """
+
+    folder: Path
+    mechanisms: list[str]
+    is_saved: bool
+    test: dict[str, float] = field(default_factory=dict)
+    predictions: datasets.Dataset | None = None
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def train_one_model(
+    corpus: datasets.DatasetDict,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: EmpathyTrainingArguments,
+) -> RunReport:
+    """Trains on the train split, keeps the best checkpoint on validation, reports on the test split.
+
+    Level temperatures and rationale thresholds are chosen on the validation split too, unless those of another run are
+    to be taken, and saved in the model's configuration.
+
+    Writes to `training_args.output_dir`: the model with its code and tokenizer, `metrics.json`,
+    `test_predictions.parquet`, `confusion_{mechanism}.png`, `reliability.png` and `loss_curve.png`.
+
+    Args:
+        corpus: The split `train`, and `validation` and `test` where there are such.
+        model_args: The model.
+        data_args: How posts become tokens and labels.
+        training_args: How it is trained.
+    """
+    if not training_args.save_model:
+        logger.warning("The trained model will not be saved: --save_model saves it.")
+    set_seed(training_args.seed)
+    tokenizer = load_tokenizer(
+        model_args.encoder, revision=model_args.encoder_revision, as_original=model_args.original_tokenization
+    )
+    with training_args.main_process_first(desc="tokenizing"):
+        features = features_of(corpus, tokenizer, model_args, data_args)
+    model = build_model(model_args, data_args, tokenizer, features["train"])
+    if data_args.decisions_of is not None:
+        take_decisions(model.config, Path(data_args.decisions_of))
+    trainer = trainer_of(model, tokenizer, features, training_args)
+    splits: dict[str, dict[str, float]] = {}
+    outcome = None
+    # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
+    with nullcontext() if _is_sharded(trainer) else remembered_seeker_states(model):
+        trainer.train(resume_from_checkpoint=_checkpoint(training_args))
+        if "validation" in features:
+            splits["validation"] = _validate(trainer, features["validation"], decides=data_args.decisions_of is None)
+        if training_args.save_model:
+            trainer.save_model()
+        if "test" in features:
+            outcome = trainer.predict(features["test"], metric_key_prefix="test")
+            splits["test"] = _without_prefix(outcome.metrics or {}, "test")
+    folder, is_saved = Path(training_args.output_dir), training_args.save_model
+    report = RunReport(folder, model.config.mechanisms, is_saved, splits.get("test", {}))
+    if trainer.is_world_process_zero():
+        record = record_of(corpus, model_args, data_args, training_args)
+        if outcome is not None:
+            report = _measured(report, trainer, tokenizer, features["test"], Predicted(*outcome.predictions))
+        _write(report, splits, record, trainer, outcome)
+    return report
+
+
+def trainer_of(
+    model: EmpathyModel,
+    tokenizer: PreTrainedTokenizerBase,
+    features: Mapping[str, datasets.Dataset],
+    training_args: EmpathyTrainingArguments,
+) -> EmpathyTrainer:
+    """The Trainer of a run, before it runs."""
+    padded_length = model.config.padded_length
+    trainer = EmpathyTrainer(
+        model=model,
+        args=training_args,
+        data_collator=EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length, with_clauses=True),
+        train_dataset=features["train"],
+        eval_dataset=features.get("validation"),
+        processing_class=tokenizer,
+        compute_metrics=EmpathyMetrics(model.config),
+    )
+    if not training_args.disable_tqdm:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(EmpathyProgress)
+    return trainer
+
+
+def take_decisions(config: EmpathyConfig, folder: Path) -> None:
+    """Takes over how the model in a folder decides: what was chosen on its validation split.
+
+    Raises:
+        InputError: If it holds no model, or one that decides something else.
+    """
+    other = read_config(folder)
+    for name in ("mechanisms", "rationale_unit"):
+        if getattr(other, name) != getattr(config, name):
+            raise InputError(
+                f"--decisions_of {folder}: its {name} is {getattr(other, name)!r}, and this model's "
+                f"{getattr(config, name)!r}."
+            )
+    config.level_temperatures, config.rationale_thresholds = other.level_temperatures, other.rationale_thresholds
+
+
+def record_of(
+    corpus: datasets.DatasetDict,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: EmpathyTrainingArguments,
+) -> dict[str, Any]:
+    """What a run writes down beside its metrics."""
+    data = {
+        "provenance": provenance_of_corpus(corpus).to_dict(),
+        "pairs": {split: len(rows) for split, rows in corpus.items()},
+        "encoder": name_on_hub(model_args.encoder),
+    }
+    if data_args.decisions_of is not None:
+        data["twin"] = read_record(Path(data_args.decisions_of)).publishable()
+    arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
+    return {"arguments": arguments, "data": data}
+
+
+def _validate(trainer: EmpathyTrainer, features: datasets.Dataset, decides: bool) -> dict[str, float]:
+    """The validation split's metrics, once temperatures and thresholds are chosen on it if they are to be."""
+    outcome = trainer.predict(features, metric_key_prefix="eval")
+    config, predicted, annotated = trainer.model.config, Predicted(*outcome.predictions), Annotated(*outcome.label_ids)
+    if decides and trainer.args.fit_level_temperatures:
+        config.level_temperatures = fitted_temperatures(predicted.level_logits, annotated.levels)
+    if decides and trainer.args.tune_rationale_thresholds:
+        config.rationale_thresholds = tuned_rationale_thresholds(
+            config.rationale_unit,
+            predicted.rationale_probabilities,
+            annotated.rationale_labels,
+            annotated.clauses,
+        )
+    # The metrics of the Trainer are of the decisions before.
+    return _without_prefix(outcome.metrics or {}, "eval") | metrics_by_mechanism(config, predicted, annotated)
+
+
+def _measured(
+    report: RunReport,
+    trainer: EmpathyTrainer,
+    tokenizer: PreTrainedTokenizerBase,
+    features: datasets.Dataset,
+    predicted: Predicted,
+) -> RunReport:
+    """The report with what was predicted for a held-out split, and what stands behind it."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    predictions = held_out_predictions(features, predicted, model.config)
+    # Not by the Trainer, whose other processes are not asked; what is sharded among them is in none as a whole.
+    max_responses = 0 if _is_sharded(trainer) else trainer.args.measured_rationales
+    with without_autocast(model), remembered_seeker_states(model):
+        measured = diagnostics(model, tokenizer, features, predicted, predictions, max_responses=max_responses)
+    return replace(report, predictions=predictions, diagnostics=measured)
+
+
+def _write(
+    report: RunReport,
+    splits: dict[str, dict[str, float]],
+    record: dict[str, Any],
+    trainer: EmpathyTrainer,
+    outcome: PredictionOutput | None,
+) -> None:
+    folder, predictions = report.folder, report.predictions
+    config, log = trainer.model.config, trainer.state.log_history
+    confusion = {} if predictions is None else confusion_counts(predictions, report.mechanisms)
+    save_metrics(folder / RECORD, splits, confusion=confusion, **record, **report.diagnostics)
+    if predictions is None or outcome is None:
+        save_plots(folder, log, config)
+    else:
+        write_whole(folder / "test_predictions.parquet", predictions.to_parquet)
+        save_plots(folder, log, config, confusion, outcome.predictions[0], outcome.label_ids[0])
+    if report.is_saved:
+        save_model_card(folder)
+
+
+def _is_sharded(trainer: EmpathyTrainer) -> bool:
+    return bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
+
+
+def _checkpoint(args: EmpathyTrainingArguments) -> str | None:
+    """The checkpoint to resume from: a folder, or with `last` the newest in the output folder."""
+    if args.resume_from_checkpoint != "last":
+        return args.resume_from_checkpoint
+    checkpoint = get_last_checkpoint(args.output_dir) if Path(args.output_dir).is_dir() else None
+    if checkpoint is None:
+        raise ValueError(f"--resume_from_checkpoint last: there is no checkpoint in {args.output_dir!r}.")
+    return checkpoint
+
+
+def _without_prefix(metrics: dict[str, float], prefix: str) -> dict[str, float]:
+    return {name.removeprefix(f"{prefix}_"): value for name, value in metrics.items()}
