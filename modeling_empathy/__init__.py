@@ -1,15 +1,13 @@
 """Measures how empathy is communicated in text: levels of three mechanisms, and the words that show them.
 
-The names below are imported when they are first used, so that reading a corpus does not wait for torch. `AutoConfig`,
-`AutoModel` and `pipeline("empathy")` know the package from its import on.
+The names below are imported when they are first used, so that reading a corpus does not wait for torch. With the first
+of those that need transformers, `AutoConfig`, `AutoModel` and `pipeline("empathy")` know the package's classes.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
-
-from .registration import register_lazily
 
 
 __version__ = "0.1.0"
@@ -39,11 +37,25 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name not in ("LEVELS", "MECHANISMS"):
+        _register()
+    return globals().setdefault(name, getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name))
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-register_lazily()
+def _register() -> None:
+    """Tells transformers of the model and the pipeline."""
+    from transformers import AutoConfig, AutoModel
+    from transformers.pipelines import PIPELINE_REGISTRY
+
+    from .model.configuration_empathy import EmpathyConfig
+    from .model.modeling_empathy import EmpathyModel
+    from .model.pipeline_empathy import EmpathyPipeline
+
+    AutoConfig.register(EmpathyConfig.model_type, EmpathyConfig, exist_ok=True)
+    AutoModel.register(EmpathyConfig, EmpathyModel, exist_ok=True)
+    if "empathy" not in PIPELINE_REGISTRY.get_supported_tasks():  # or it would warn of being told twice
+        PIPELINE_REGISTRY.register_pipeline("empathy", pipeline_class=EmpathyPipeline, pt_model=AutoModel)

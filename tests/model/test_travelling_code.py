@@ -164,35 +164,34 @@ def test_code_that_a_nested_encoder_names_is_not_run(tmp_path):
     assert not trace.exists()
 
 
-IMPORTS = {
-    "the package alone": ("import modeling_empathy", "not {'torch', 'transformers'} & set(sys.modules)"),
-    "the package, then the configuration": (
-        "import modeling_empathy; from transformers import AutoConfig",
-        "type(AutoConfig.for_model('empathy')) is modeling_empathy.EmpathyConfig",
+REGISTERED = {
+    "the configuration": (
+        "from modeling_empathy import EmpathyConfig; from transformers import AutoConfig",
+        "type(AutoConfig.for_model('empathy')) is EmpathyConfig",
     ),
-    "the package, then the model": (
-        "import modeling_empathy; from transformers import AutoModel",
-        "AutoModel._model_mapping[modeling_empathy.EmpathyConfig] is modeling_empathy.EmpathyModel",
+    "the model": (
+        "from modeling_empathy import EmpathyConfig, EmpathyModel; from transformers import AutoModel",
+        "AutoModel._model_mapping[EmpathyConfig] is EmpathyModel",
     ),
-    "transformers, then the package": (
-        "from transformers import AutoModel, pipelines; import modeling_empathy",
-        "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is modeling_empathy.EmpathyPipeline",
-    ),
-    "the package, then pipelines": (
-        "import modeling_empathy; from transformers import pipelines",
-        "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is modeling_empathy.EmpathyPipeline",
-    ),
-    "the pipeline itself": (
-        "from modeling_empathy.model.pipeline_empathy import EmpathyPipeline; from transformers import pipelines",
+    "the pipeline": (
+        "from modeling_empathy import EmpathyPipeline; from transformers import pipelines",
         "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['impl'] is EmpathyPipeline",
+    ),
+    "transformers, then the engine": (
+        "from transformers import AutoModel, pipelines; from modeling_empathy import ScoringEngine",
+        "pipelines.PIPELINE_REGISTRY.check_task('empathy')[1]['pt'] == (AutoModel,)",
+    ),
+    "a name by attribute": (
+        "import modeling_empathy; from transformers import AutoConfig; modeling_empathy.EmpathyModel",
+        "type(AutoConfig.for_model('empathy')) is modeling_empathy.EmpathyConfig",
     ),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("order", IMPORTS)
-def test_whatever_is_imported_first_the_classes_are_registered(order):
-    imports, holds = IMPORTS[order]
+@pytest.mark.parametrize("order", REGISTERED)
+def test_whichever_name_is_imported_first_the_classes_are_registered(order):
+    imports, holds = REGISTERED[order]
     script = f"import sys; {imports}\nassert {holds}\nassert 'transformers.trainer' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ})
     assert done.returncode == 0, done.stderr
@@ -200,16 +199,8 @@ def test_whatever_is_imported_first_the_classes_are_registered(order):
 
 
 @pytest.mark.slow
-def test_transformers_can_be_imported_where_the_model_can_not():
-    script = """
-import sys, modeling_empathy
-sys.modules["modeling_empathy.model.configuration_empathy"] = None  # as beside a transformers that lacks what it needs
-from transformers import AutoModel, pipeline
-try:
-    modeling_empathy.EmpathyModel
-except ImportError as error:
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+@pytest.mark.parametrize("imports", ["import modeling_empathy", "from modeling_empathy import LEVELS, MECHANISMS"])
+def test_what_needs_no_model_waits_for_none(imports):
+    script = f"import sys; {imports}\nassert not {{'torch', 'transformers'}} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ})
     assert done.returncode == 0, done.stderr
-    assert "configuration_empathy" in done.stdout
