@@ -35,8 +35,9 @@ from modeling_empathy.checkpoints.loading import load_checkpoint, resolve_device
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.files.whole_files import write_whole
-from modeling_empathy.training.arguments import RECIPES, DataArguments, ModelArguments, parse_arguments
+from modeling_empathy.training.arguments import DataArguments, ModelArguments
 from modeling_empathy.training.data import read_corpus
+from modeling_empathy.training.parsing import RECIPES, parse_arguments
 
 
 TRAINING = Path(__file__).parents[1] / "train_hf.py"
@@ -79,7 +80,7 @@ def parse_command_line(argv: Sequence[str]) -> tuple[argparse.Namespace, list[st
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--recipes", nargs="+", required=True, help="names in recipes/, or YAML files")
+    parser.add_argument("--recipes", nargs="+", required=True, help="names of recipes in the package, or YAML files")
     parser.add_argument("--salts", nargs="+", default=[""], help="of the split rule; '' is the usual split")
     parser.add_argument("--seeds", nargs="+", type=int, default=[12, 13, 14])
     parser.add_argument("--data_dir", help="folder of the corpus; else as train_hf.py finds it")

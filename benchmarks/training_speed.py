@@ -28,10 +28,10 @@ from benchmarks.published_way import PublishedTrainer
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer
-from modeling_empathy.training.arguments import parse_arguments
 from modeling_empathy.training.build import build_model
 from modeling_empathy.training.data import features_of
 from modeling_empathy.training.one_model import trainer_of
+from modeling_empathy.training.parsing import parse_arguments
 from modeling_empathy.training.seeker_states import remembered_seeker_states
 
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import cast
 
-import yaml
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import TrainingArguments
 
 from ..corpus.token_labels import UNANNOTATED
 from ..model.configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
 from ..model.mechanisms import MECHANISMS
 from ..precision import computes_in_bfloat16
-from .original_arguments import add_original_arguments, implied_options
-
-
-RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 @dataclass
@@ -209,8 +198,8 @@ class EmpathyTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        is_said = self.mixed_precision != "no" or self.deepspeed or "ACCELERATE_MIXED_PRECISION" in os.environ
-        if self.auto_bf16 and not is_said and computes_in_bfloat16(self.device):
+        is_chosen = self.mixed_precision != "no" or self.deepspeed or "ACCELERATE_MIXED_PRECISION" in os.environ
+        if self.auto_bf16 and not is_chosen and computes_in_bfloat16(self.device):
             self.bf16 = True
             self.mixed_precision: str = "bf16"
         if self.push_to_hub:
@@ -223,83 +212,3 @@ class EmpathyTrainingArguments(TrainingArguments):
             self.metric_for_best_model = None
         # Pinned memory is for copies to an accelerator; without one torch warns at every data loader.
         self.dataloader_pin_memory = self.dataloader_pin_memory and self.device.type != "cpu"
-
-
-Arguments = tuple[ModelArguments, DataArguments, EmpathyTrainingArguments]
-
-
-def parse_arguments(argv: Sequence[str] | None = None, description: str | None = None) -> Arguments:
-    """Reads the arguments of a training run.
-
-    Args:
-        argv: The command line; `sys.argv` when left out. `--config FILE` names a YAML or JSON file with some of the
-            arguments by their names, `--recipe NAME` one of `recipes/`; the command line wins over the file, the file
-            over the recipe.
-        description: What `--help` says first.
-
-    Raises:
-        SystemExit: With a message that names the argument, as argparse does.
-    """
-    parser = HfArgumentParser(
-        (ModelArguments, DataArguments, EmpathyTrainingArguments),
-        description=description,
-        formatter_class=_HelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--config", metavar="FILE", help="YAML or JSON file with arguments; the command line wins.")
-    recipes = sorted(path.stem for path in RECIPES.glob("*.yaml"))
-    parser.add_argument("--recipe", choices=recipes, help="A file of recipes/; 'original' is the published recipe.")
-    add_original_arguments(parser)
-    options = _with_files_and_implied(parser, list(sys.argv[1:] if argv is None else argv))
-    try:
-        *parsed, _, unknown = parser.parse_args_into_dataclasses(options, return_remaining_strings=True)
-    except ValueError as error:
-        parser.error(str(error))
-    if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    return cast("Arguments", tuple(parsed))
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the description as it was written."""
-
-
-def _with_files_and_implied(parser: argparse.ArgumentParser, options: list[str]) -> list[str]:
-    """The options with those of `--recipe`, of `--config` and those that others imply put before them."""
-    given = parser.parse_known_args(options)[0]
-    recipe = given.recipe
-    if recipe is None and given.config is None and given.train_path is not None:
-        recipe = "original"
-        print("--train_path without --recipe: --recipe original, the published recipe.", file=sys.stderr)
-    written = _options_of_file(parser, str(RECIPES / f"{recipe}.yaml")) if recipe else []
-    if given.config is not None:
-        written += _options_of_file(parser, given.config)
-    said = {part.split("=")[0].replace("-", "_").removeprefix("__") for part in written + options if part[:2] == "--"}
-    try:
-        implied = implied_options(parser.parse_known_args(written + options)[0], said.__contains__)
-    except ValueError as error:
-        parser.error(str(error))
-    return written + implied + options
-
-
-def _options_of_file(parser: argparse.ArgumentParser, path: str) -> list[str]:
-    """The file's arguments as the command line would have them, so that both are checked alike."""
-    try:
-        # JSON is YAML, so one reader serves both.
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        parser.error(f"--config {path}: {error}")
-    if not isinstance(values, dict):
-        parser.error(f"--config {path}: expected names and values, as in 'learning_rate: 1.0e-4'.")
-    options = []
-    for name, value in values.items():
-        if f"--{name}" not in parser._option_string_actions or name == "config":
-            parser.error(f"--config {path}: unknown argument {name!r}; --help lists them.")
-        if value is not None:
-            options.append(f"--{name}")
-            options += [str(one) for one in value] if isinstance(value, list) else [_as_text(value)]
-    return options
-
-
-def _as_text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, dict) else str(value)

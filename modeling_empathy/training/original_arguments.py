@@ -8,7 +8,7 @@ it, a model only where `--save_model` does.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from transformers.hf_argparser import string_to_bool
@@ -62,41 +62,56 @@ def add_original_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def implied_options(given: argparse.Namespace, is_given: Callable[[str], bool]) -> list[str]:
-    """What `--train_path`, `--save_model_path` and `--train_on_everything` imply; whatever was said outright wins.
+def names_of_ours(name: str) -> tuple[str, ...]:
+    """The arguments that a name sets: those that one of the original's stands for, or the one of that name."""
+    return _RENAMED[name][0] if name in _RENAMED else (name,)
+
+
+def implied_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `--train_path`, `--save_model_path` and `--train_on_everything` imply.
 
     Args:
-        given: What the command line and its files say, defaults included.
-        is_given: Whether they say anything of an argument.
+        given: What the command line, its file and its recipe say, by our names.
+
+    Returns:
+        Values by our names. They take the place of a file's, and of none on the command line.
 
     Raises:
         ValueError: If something is missing that can't be guessed; the message says what to add.
     """
-    options = []
-    if given.save_model_path and not is_given("output_dir"):
-        options += ["--output_dir", str(checkpoint_folder(given.save_model_path))]
-    if given.train_path is None:
+    train_path, save_model_path = given.get("train_path"), given.get("save_model_path")
+    values: dict[str, Any] = {}
+    if save_model_path and "output_dir" not in given:
+        values["output_dir"] = str(checkpoint_folder(save_model_path))
+    if train_path is None:
         for name in ("dev_path", "test_path"):
-            if getattr(given, name) is not None:
+            if given.get(name) is not None:
                 raise ValueError(f"--{name} needs --train_path: the three name files of one mechanism.")
-        if given.train_on_everything:
-            options += ["--eval_strategy", "no", "--load_best_model_at_end", "false"]
-        return options
-    for flag, name in (("do_eval", "dev_path"), ("do_predict", "test_path")):
-        if getattr(given, flag) and getattr(given, name) is None:
-            called = "--do_validation" if flag == "do_eval" else "--do_test"
+        if given.get("train_on_everything"):
+            values |= {"eval_strategy": "no", "load_best_model_at_end": False}
+        return values
+    for flag, called, name in (
+        ("do_eval", "--do_validation", "dev_path"),
+        ("do_predict", "--do_test", "test_path"),
+    ):
+        if given.get(flag) and given.get(name) is None:
             raise ValueError(f"{called} needs --{name}: the file to evaluate on.")
-    if not is_given("save_model"):
-        options += ["--save_model", "false"]
-    if not given.do_eval:
-        options += ["--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false"]
-    if not is_given("mechanisms"):
-        found = (mechanism_of(given.train_path), mechanism_of(given.save_model_path))
-        named = {mechanism for mechanism in found if mechanism is not None}
-        if len(named) != 1:
-            raise ValueError(
-                f"--train_path {given.train_path}: which mechanism is it about? Its name and --save_model_path "
-                f"{'disagree' if named else 'do not say'}; add --mechanisms with one of {', '.join(MECHANISMS)}."
-            )
-        options += ["--mechanisms", *named]
-    return options
+    if "save_model" not in given:
+        values["save_model"] = False
+    if not given.get("do_eval"):
+        values |= {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+    if "mechanisms" not in given:
+        values["mechanisms"] = [_mechanism_of(train_path, save_model_path)]
+    return values
+
+
+def _mechanism_of(train_path: str, save_model_path: str | None) -> str:
+    """The mechanism that the names of the files speak of."""
+    named = {mechanism for path in (train_path, save_model_path) if (mechanism := mechanism_of(path)) is not None}
+    if len(named) != 1:
+        raise ValueError(
+            f"--train_path {train_path}: which mechanism is it about? Its name and --save_model_path "
+            f"{'disagree' if named else 'do not say'}; add --mechanisms with one of {', '.join(MECHANISMS)}."
+        )
+    [mechanism] = named
+    return mechanism

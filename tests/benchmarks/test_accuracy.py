@@ -18,7 +18,7 @@ from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
-from modeling_empathy.training.arguments import parse_arguments
+from modeling_empathy.training.parsing import parse_arguments
 from tests.tiny_models import tiny_encoder_config
 
 

@@ -20,8 +20,8 @@ from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.evaluation.metrics import identification_metrics
 from modeling_empathy.hub.run_record import read_record
-from modeling_empathy.training.arguments import parse_arguments
 from modeling_empathy.training.data import read_corpus
+from modeling_empathy.training.parsing import parse_arguments
 from tests.csv_files import write_corpus
 from tests.tiny_models import tiny_encoder_config
 from tests.tokenizers_for_tests import wordpiece_tokenizer
@@ -313,6 +313,7 @@ def test_the_originals_commands_with_only_the_scripts_name_changed(inputs, tmp_p
     # Without --save_model nothing is saved, as there; and it is said.
     done = train_hf([], [files[0], "--epochs=1", "--use_cpu"], tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "--train_path without --recipe: --recipe original, the published recipe." in done.stderr
     assert "will not be saved" in done.stderr and "was not saved" in done.stdout
     assert not list((tmp_path / "output").glob("*.safetensors"))
 
