@@ -112,7 +112,7 @@ def ours(corpus: Any, macro_f1: float, seed: int, options: list[str]) -> dict[st
         set_seed(seed)
         tokenizer = load_tokenizer(EMBEDDED)
         features = features_of(corpus, tokenizer, model_args, data_args)
-        model = build_model(model_args, data_args, tokenizer, features["train"])
+        model = build_model(model_args, data_args, features["train"])
         trainer = trainer_of(model, tokenizer, features, training_args)
         until = _Until(macro_f1)
         trainer.remove_callback(PrinterCallback)

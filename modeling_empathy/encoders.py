@@ -49,7 +49,9 @@ def name_on_hub(encoder: str) -> str | None:
     return None if Path(encoder).exists() else encoder
 
 
-def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) -> PreTrainedTokenizerBase:
+def load_tokenizer(
+    encoder: str, *, as_original: bool = False, max_length: int | None = None, **kwargs: Any
+) -> PreTrainedTokenizerBase:
     """Loads the fast tokenizer of an encoder; offsets, and so rationales, need a fast one.
 
     Args:
@@ -57,10 +59,11 @@ def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) ->
         as_original: Tokenize as the original code does with transformers 2.7, whose `RobertaTokenizer` obeys
             `do_lower_case=True` although roberta-base is cased, puts a space before the first word and drops white
             space at the end. Its models know no other text.
+        max_length: Tokens that a text will have at most, if that is to be checked.
         **kwargs: Passed on to `AutoTokenizer.from_pretrained`.
 
     Raises:
-        InputError: If the tokenizer can't be loaded or is no fast one.
+        InputError: If the tokenizer can't be loaded, is no fast one, or the encoder reads fewer tokens than that.
     """
     folder = resolve_encoder(encoder)
     try:
@@ -69,6 +72,9 @@ def load_tokenizer(encoder: str, *, as_original: bool = False, **kwargs: Any) ->
         raise InputError(f"The tokenizer of {encoder!r} can't be loaded: {first_line(error)}") from None
     if not tokenizer.is_fast:
         raise InputError(f"The encoder {encoder!r} has no fast tokenizer, and rationales need its character offsets.")
+    limit = tokenizer.model_max_length
+    if max_length is not None and max_length > limit:
+        raise InputError(f"max_length={max_length}: {encoder!r} reads at most {limit} tokens.")
     return _lower_cased(tokenizer) if as_original else tokenizer
 
 

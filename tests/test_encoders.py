@@ -1,9 +1,10 @@
-"""Tokenizers as the original code has them: cased ones lower-case and space the first word, and stay so when saved."""
+"""The tokenizers of encoders, also as the original code has them: cased ones lower-case, and stay so when saved."""
 
 import pytest
 from transformers import AutoTokenizer
 
 from modeling_empathy.encoders import load_tokenizer
+from modeling_empathy.errors import InputError
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, unigram_tokenizer, wordpiece_tokenizer
 
 
@@ -35,3 +36,13 @@ def test_other_tokenizers_lower_case_before_their_own_steps(tmp_path, make):
     original = load_tokenizer(str(tmp_path / "plain"), as_original=True)
     for text in TEXTS:
         assert original(text)["input_ids"] == plain(text.lower().rstrip())["input_ids"]
+
+
+def test_an_encoder_that_reads_fewer_tokens_than_texts_will_have_is_refused(tmp_path):
+    plain = wordpiece_tokenizer()
+    plain.model_max_length = 128
+    plain.save_pretrained(tmp_path)
+    for as_original in (False, True):
+        assert load_tokenizer(str(tmp_path), as_original=as_original, max_length=128).model_max_length == 128
+        with pytest.raises(InputError, match=r"max_length=129: .* reads at most 128 tokens"):
+            load_tokenizer(str(tmp_path), as_original=as_original, max_length=129)

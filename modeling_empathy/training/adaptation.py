@@ -197,12 +197,9 @@ def _training_arguments(arguments: AdaptationArguments, output_dir: str) -> Empa
 def _load(arguments: AdaptationArguments) -> tuple[PreTrainedModel, PreTrainedModel, PreTrainedTokenizerBase, bool]:
     """The bare encoder, the same with a masked-LM head, the tokenizer, and whether the head is new."""
     name = arguments.encoder
-    tokenizer = load_tokenizer(name)
+    tokenizer = load_tokenizer(name, max_length=arguments.max_length)
     if tokenizer.mask_token is None:
         raise InputError(f"The encoder {name!r} has no mask token, so that it can't fill in masked words.")
-    limit = tokenizer.model_max_length
-    if arguments.max_length > limit:
-        raise InputError(f"max_length={arguments.max_length}: {name!r} reads at most {limit} tokens.")
     folder = resolve_encoder(name)
     try:
         encoder = AutoModel.from_pretrained(folder, dtype=torch.float32)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from transformers import TrainingArguments
 
@@ -14,14 +15,9 @@ from ..precision import computes_in_bfloat16
 
 
 @dataclass
-class ModelArguments:
-    """The model that is trained."""
+class ConfigArguments:
+    """What of the model is an option of [`EmpathyConfig`] too, by the same name."""
 
-    encoder: str = field(
-        default="roberta-base",
-        metadata={"help": "Encoder to start from: a name on the Hub, a folder, or 'embedded' (all-MiniLM-L6-v2)."},
-    )
-    encoder_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the encoder."})
     mechanisms: list[str] = field(
         default_factory=lambda: list(MECHANISMS),
         metadata={"help": "Mechanisms to learn, in the order of the logits.", "choices": list(MECHANISMS)},
@@ -29,15 +25,8 @@ class ModelArguments:
     share_responder_encoder: bool = field(
         default=True, metadata={"help": "One response encoder for all mechanisms; otherwise one each, as published."}
     )
-    separate_models: bool = field(
-        default=False,
-        metadata={"help": "Train one model for each mechanism, as published, and join them in one checkpoint."},
-    )
     freeze_seeker_encoder: bool = field(
         default=True, metadata={"help": "Keep the seeker encoder as pretrained, as published."}
-    )
-    freeze_embeddings: bool = field(
-        default=False, metadata={"help": "Keep the embeddings of words in the response encoders as pretrained."}
     )
     seeker_dropout: bool = field(
         default=False, metadata={"help": "Dropout in the frozen seeker encoder too, as the original code has it."}
@@ -63,13 +52,6 @@ class ModelArguments:
             "choices": list(RATIONALE_UNITS),
         },
     )
-    level_weighting: str = field(
-        default="root_inverse",
-        metadata={
-            "help": "Weight of a level in the loss: equal, or the root of its inverse frequency in training.",
-            "choices": ["none", "root_inverse"],
-        },
-    )
     level_smoothing: float = field(
         default=0.1, metadata={"help": "Share of a level's label that the loss spreads over all levels."}
     )
@@ -81,6 +63,35 @@ class ModelArguments:
     level_dropout: float | None = field(
         default=None,
         metadata={"help": "Dropout of attention weights and in the level head; --head_dropout when unset."},
+    )
+
+    def config_options(self) -> dict[str, Any]:
+        """These options as keywords of [`EmpathyConfig`]."""
+        return {option.name: getattr(self, option.name) for option in fields(ConfigArguments)}
+
+
+@dataclass
+class ModelArguments(ConfigArguments):
+    """The model that is trained."""
+
+    encoder: str = field(
+        default="roberta-base",
+        metadata={"help": "Encoder to start from: a name on the Hub, a folder, or 'embedded' (all-MiniLM-L6-v2)."},
+    )
+    encoder_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the encoder."})
+    separate_models: bool = field(
+        default=False,
+        metadata={"help": "Train one model for each mechanism, as published, and join them in one checkpoint."},
+    )
+    freeze_embeddings: bool = field(
+        default=False, metadata={"help": "Keep the embeddings of words in the response encoders as pretrained."}
+    )
+    level_weighting: str = field(
+        default="root_inverse",
+        metadata={
+            "help": "Weight of a level in the loss: equal, or the root of its inverse frequency in training.",
+            "choices": ["none", "root_inverse"],
+        },
     )
     original_tokenization: bool = field(
         default=False, metadata={"help": "Lower-case posts before a cased tokenizer, as the original code does."}
@@ -194,7 +205,6 @@ class EmpathyTrainingArguments(TrainingArguments):
             "accelerate's configuration says what to train in."
         },
     )
-    dataloader_pin_memory: bool = field(default=True, metadata={"help": "Pin batches for the copy to the GPU."})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -210,5 +220,6 @@ class EmpathyTrainingArguments(TrainingArguments):
         if not self.load_best_model_at_end:
             # Or the best checkpoint would be kept in place of the newest, from which a run goes on.
             self.metric_for_best_model = None
-        # Pinned memory is for copies to an accelerator; without one torch warns at every data loader.
-        self.dataloader_pin_memory = self.dataloader_pin_memory and self.device.type != "cpu"
+        if self.device.type == "cpu":
+            # Pinned memory is for copies to an accelerator; without one torch warns at every data loader.
+            self.dataloader_pin_memory = False

@@ -47,11 +47,23 @@ def read_corpus(
         "validation": data_args.dev_path if do_eval else None,
         "test": data_args.test_path if do_predict else None,
     }
-    tokenizer = load_tokenizer(
-        model_args.encoder, revision=model_args.encoder_revision, as_original=model_args.original_tokenization
-    )
+    tokenizer = tokenizer_of(model_args, data_args)
     return datasets.DatasetDict(
         {split: read_annotated(Path(path), tokenizer, data_args.max_length) for split, path in paths.items() if path}
+    )
+
+
+def tokenizer_of(model_args: ModelArguments, data_args: DataArguments) -> PreTrainedTokenizerBase:
+    """The tokenizer of the encoder that is trained.
+
+    Raises:
+        InputError: If it can't be loaded, or the encoder reads fewer tokens than posts may have.
+    """
+    return load_tokenizer(
+        model_args.encoder,
+        as_original=model_args.original_tokenization,
+        max_length=data_args.max_length,
+        revision=model_args.encoder_revision,
     )
 
 

@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from ..corpus.features import EmpathyDataCollator
 from ..corpus.provenance import provenance_of_corpus
-from ..encoders import load_tokenizer, name_on_hub
+from ..encoders import name_on_hub
 from ..errors import InputError
 from ..evaluation.calibration import fitted_temperatures
 from ..evaluation.diagnostics import diagnostics
@@ -31,7 +31,7 @@ from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .build import build_model
-from .data import features_of
+from .data import features_of, tokenizer_of
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, without_autocast
 
@@ -83,12 +83,10 @@ def train_one_model(
     if not training_args.save_model:
         logger.warning("The trained model will not be saved: --save_model saves it.")
     set_seed(training_args.seed)
-    tokenizer = load_tokenizer(
-        model_args.encoder, revision=model_args.encoder_revision, as_original=model_args.original_tokenization
-    )
+    tokenizer = tokenizer_of(model_args, data_args)
     with training_args.main_process_first(desc="tokenizing"):
         features = features_of(corpus, tokenizer, model_args, data_args)
-    model = build_model(model_args, data_args, tokenizer, features["train"])
+    model = build_model(model_args, data_args, features["train"])
     if data_args.decisions_of is not None:
         take_decisions(model.config, Path(data_args.decisions_of))
     trainer = trainer_of(model, tokenizer, features, training_args)

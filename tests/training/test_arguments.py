@@ -1,7 +1,12 @@
 """The arguments of a run: their defaults and what they check themselves."""
 
+import inspect
+from dataclasses import fields
+
 import pytest
 
+from modeling_empathy import EmpathyConfig
+from modeling_empathy.training.arguments import ConfigArguments, ModelArguments
 from modeling_empathy.training.parsing import parse_arguments
 
 
@@ -41,3 +46,10 @@ def test_training_is_in_bfloat16_where_that_is_computed_in_and_nothing_else_was_
     training_args = parse_arguments(["--output_dir", str(tmp_path), *options])[2]
     assert training_args.mixed_precision == trained_in
     assert training_args.bf16 == (trained_in == "bf16" and configured is None)
+
+
+def test_the_options_of_the_configuration_are_its_keywords_and_no_other_argument_is():
+    keywords = set(inspect.signature(EmpathyConfig).parameters)
+    options = {option.name for option in fields(ConfigArguments)}
+    assert len(options) > 10 and options <= keywords
+    assert not {argument.name for argument in fields(ModelArguments)} - options & keywords

@@ -11,7 +11,6 @@ from modeling_empathy.corpus.features import EmpathyDataCollator
 from modeling_empathy.evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from modeling_empathy.evaluation.thresholds import tuned_rationale_thresholds
 from modeling_empathy.training.arguments import EmpathyTrainingArguments
-from modeling_empathy.training.build import root_inverse_weights
 from modeling_empathy.training.trainer import EmpathyMetrics, EmpathyTrainer
 from tests.tiny_models import tiny_model
 
@@ -124,14 +123,6 @@ def test_metrics_are_named_by_mechanism_and_averaged_over_them():
     macro = [metrics[f"{mechanism}_macro_f1"] for mechanism in MECHANISMS]
     assert macro[0] == 1.0 and macro[2] < 0.5
     assert metrics["macro_f1"] == pytest.approx(sum(macro) / 3)
-
-
-def test_level_weights_by_hand():
-    labels = [[0, 0], [0, 0], [0, 1], [1, 2]]
-    assert root_inverse_weights(labels) == [
-        pytest.approx([(4 / 9) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),
-        pytest.approx([(4 / 6) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),
-    ]
 
 
 def test_thresholds_are_the_best_on_annotated_responses():
