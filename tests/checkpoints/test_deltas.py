@@ -79,6 +79,24 @@ def test_what_can_not_be_packed_is_refused_by_name(model, tmp_path):
     assert not (tmp_path / "packed").exists()
 
 
+def test_it_is_computed_in_fp32_whatever_its_configuration_names(model, tmp_path):
+    pack(model, tmp_path)
+    expected = load_packed(tmp_path)[0].state_dict()
+    written = json.loads((tmp_path / "config.json").read_text())
+    written["dtype"] = written["encoder_config"]["dtype"] = "bfloat16"
+    (tmp_path / "config.json").write_text(json.dumps(written))
+    loaded = load_packed(tmp_path)[0].state_dict()
+    assert loaded.keys() == expected.keys()
+    assert all(weight.dtype == torch.float32 and weight.equal(expected[name]) for name, weight in loaded.items())
+
+
+def test_a_folder_whose_configuration_is_of_another_encoder_is_refused(model, tmp_path):
+    pack(model, tmp_path)
+    tiny_model("bert").config.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="is not that of a model of sentence-transformers/all-MiniLM-L6-v2"):
+        load_packed(tmp_path)
+
+
 def test_another_version_of_the_base_is_noticed(model, tmp_path):
     pack(model, tmp_path)
     save_file(load_file(tmp_path / DELTAS), tmp_path / DELTAS, metadata={"base_sha256": "0" * 64})

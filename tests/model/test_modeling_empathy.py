@@ -244,6 +244,15 @@ def test_from_encoder_starts_every_encoder_from_the_pretrained_one(tmp_path):
     assert str(tmp_path) not in json.dumps(model.config.to_dict(), default=str), "a folder of this machine is saved"
 
 
+def test_a_pretrained_encoder_that_lacks_weights_is_named(tmp_path):
+    pretrained = AutoModel.from_config(tiny_encoder_config("bert"))
+    pretrained.save_pretrained(tmp_path / "encoder")
+    model = tiny_model("bert", mechanisms=["explorations"])
+    pretrained = AutoModel.from_pretrained(tmp_path / "encoder", num_hidden_layers=1)
+    with pytest.raises(ValueError, match=r"The encoder '.*encoder' lacks weights: encoder\.layer\.1\."):
+        model.load_encoder_weights(pretrained)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
