@@ -10,9 +10,10 @@ import datasets
 from ..errors import InputError
 from ..evaluation.diagnostics import diagnostics_tables
 from ..evaluation.report import metrics_table, readable_pairs
-from ..training.arguments import DataArguments, EmpathyTrainingArguments, ModelArguments, parse_arguments
+from ..training.arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from ..training.data import read_corpus
 from ..training.one_model import RunReport
+from ..training.parsing import parse_arguments
 from ..training.run import training_runs, trains_separately
 
 

@@ -110,7 +110,7 @@ _EXPECTED: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    str: "text (numbers, yes and no in quotes)",
+    str: "text (yes and no in quotes)",
     list: "a list of texts",
     dict: "names and values",
     type(None): "null",
@@ -126,6 +126,8 @@ def _checked(value: Any, annotation: Any, choices: Sequence[str] | None) -> Any:
     if float in kinds and type(value) in (int, str):
         with suppress(ValueError):  # YAML reads 1e-4, which has no point, as text.
             value = float(value)
+    if kinds <= {str, type(None)} and type(value) in (int, float):
+        value = str(value)  # a salt, for example, is often a number
     if list in kinds and str not in kinds and isinstance(value, str):
         value = [value]
     is_wrong_list = isinstance(value, list) and not all(isinstance(item, str) for item in value)
