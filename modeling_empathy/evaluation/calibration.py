@@ -67,8 +67,8 @@ def fitted_temperatures(logits: np.ndarray, labels: np.ndarray) -> list[float]:
             scaled = log_softmax(logits / np.exp(log_temperature), axis=-1)
             return float(-scaled[np.arange(len(levels)), levels].mean())
 
-        found = minimize_scalar(surprise, bounds=np.log(_TEMPERATURES).tolist(), method="bounded")
-        temperatures.append(round(float(np.exp(found.x)), 4))
+        least = minimize_scalar(surprise, bounds=np.log(_TEMPERATURES).tolist(), method="bounded")
+        temperatures.append(round(float(np.exp(least.x)), 4))
     return temperatures
 
 
@@ -85,9 +85,9 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS)
     is_right = np.asarray(probabilities)[known].argmax(axis=-1) == np.asarray(labels)[known]
     places = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
-        ReliabilityBin(int(own.sum()), float(confidence[own].mean()), float(is_right[own].mean()))
-        for own in (places == place for place in range(bins))
-        if own.any()
+        ReliabilityBin(int(in_bin.sum()), float(confidence[in_bin].mean()), float(is_right[in_bin].mean()))
+        for in_bin in (places == place for place in range(bins))
+        if in_bin.any()
     ]
 
 
@@ -102,9 +102,9 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     Returns:
         From 0, well calibrated, to 1; 0 of no pairs.
     """
-    found = reliability(probabilities, labels, bins)
-    pairs = sum(one.pairs for one in found)
-    return sum(one.pairs * abs(one.confidence - one.accuracy) for one in found) / max(pairs, 1)
+    parts = reliability(probabilities, labels, bins)
+    distances = sum(part.pairs * abs(part.confidence - part.accuracy) for part in parts)
+    return distances / max(sum(part.pairs for part in parts), 1)
 
 
 def calibration_by_mechanism(

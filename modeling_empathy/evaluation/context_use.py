@@ -75,14 +75,14 @@ def context_use(
     for position, mechanism in enumerate(mechanisms):
         references = annotated[:, position]
         as_they_are = identification_metrics(levels[:, position], references)
-        found = {name: as_they_are[name] for name in _METRICS}
+        measured = {name: as_they_are[name] for name in _METRICS}
         for change, of_change in levels_with.items():
             metrics = identification_metrics(of_change[:, position], references)
             for name in _METRICS:
-                found[f"{name}_{change}"] = metrics[name]
-                found[f"{name}_lost_{change}"] = as_they_are[name] - metrics[name]
-            found[f"levels_changed_{change}"] = float((of_change != levels)[:, position].mean())
-        results[mechanism] = found
+                measured[f"{name}_{change}"] = metrics[name]
+                measured[f"{name}_lost_{change}"] = as_they_are[name] - metrics[name]
+            measured[f"levels_changed_{change}"] = float((of_change != levels)[:, position].mean())
+        results[mechanism] = measured
     return results
 
 

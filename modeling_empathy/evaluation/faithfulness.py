@@ -117,11 +117,11 @@ def rationale_faithfulness(
     results = {}
     with _evaluating(model):
         for position, mechanism in enumerate(mechanisms):
-            marks = [np.asarray(of_pair)[position, own] == 1 for of_pair, own in zip(token_marks, words, strict=True)]
+            marks = [np.asarray(pair)[position, kept] == 1 for pair, kept in zip(token_marks, words, strict=True)]
             shown = np.flatnonzero(np.asarray(levels)[:, position] > 0)
             marked = np.array([index for index in shown if marks[index].any()], dtype=int)
             measured = np.random.default_rng([seed, position]).permutation(marked)[:max_responses]
-            found = [
+            measures = [
                 _of_response(
                     _Probabilities(model, features[int(index)], position, int(levels[index, position]), pad_token_id),
                     marks[index],
@@ -133,10 +133,10 @@ def rationale_faithfulness(
                 for index in measured
             ]
             results[mechanism] = {
-                "faithfulness_responses": float(len(found)),
+                "faithfulness_responses": float(len(measures)),
                 "unmarked": float(len(shown) - len(marked)),
-                "marked_share": float(np.mean([marks[index].mean() for index in measured])) if found else 0.0,
-                **{name: float(np.mean([one[name] for one in found])) if found else 0.0 for name in MEASURES},
+                "marked_share": float(np.mean([marks[index].mean() for index in measured])) if measures else 0.0,
+                **{name: float(np.mean([of[name] for of in measures])) if measures else 0.0 for name in MEASURES},
             }
     return results
 
@@ -176,13 +176,13 @@ class _Probabilities:
             stays[self.is_word] = words
             parts.append(self.ids[stays].tolist())
         order = sorted(range(len(parts)), key=lambda number: len(parts[number]))
-        found = [0.0] * len(parts)
+        of_parts = [0.0] * len(parts)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             probabilities, _ = self.model.probabilities(*self._logits([parts[number] for number in batch]))
             for number, of_level in zip(batch, probabilities[:, self.position, self.level].tolist(), strict=True):
-                found[number] = of_level
-        return found
+                of_parts[number] = of_level
+        return of_parts
 
     def attribution(self) -> NDArray[np.float32]:
         """`|gradient x input|` of the level's logit, `(token,)` without special tokens."""
@@ -244,15 +244,15 @@ def _of_response(
             _top(ranking, -(-len(marks) * percent // 100)) for ranking in rankings[choice] for percent in AOPC_BINS
         ]
         for prefix, tokens in (("", chosen[choice]), ("aopc_", in_bins)):
-            kept[f"{prefix}comprehensiveness{choice}"] = [~one for one in tokens]
+            kept[f"{prefix}comprehensiveness{choice}"] = [~chosen_tokens for chosen_tokens in tokens]
             kept[f"{prefix}sufficiency{choice}"] = tokens
     # Each part once: in a short response many bins hold the same tokens.
-    parts = {one.tobytes(): one for tokens in kept.values() for one in tokens}
+    parts = {part.tobytes(): part for tokens in kept.values() for part in tokens}
     whole = np.ones_like(marks)
     parts[whole.tobytes()] = whole
-    found = dict(zip(parts, probabilities.of_kept(list(parts.values()), batch_size), strict=True))
+    of_part = dict(zip(parts, probabilities.of_kept(list(parts.values()), batch_size), strict=True))
     return {
-        name: found[whole.tobytes()] - float(np.mean([found[one.tobytes()] for one in tokens]))
+        name: of_part[whole.tobytes()] - float(np.mean([of_part[part.tobytes()] for part in tokens]))
         for name, tokens in kept.items()
     }
 

@@ -178,8 +178,8 @@ class _Counts(NamedTuple):
     @property
     def f1(self) -> float:
         # The harmonic mean of precision and recall, written so that it needs no case for 0 / 0 of either.
-        found = self.predicted + self.annotated
-        return 2 * self.right / found if found else 0.0
+        units = self.predicted + self.annotated
+        return 2 * self.right / units if units else 0.0
 
 
 class _Response(NamedTuple):
@@ -251,10 +251,10 @@ def _scored_responses(scores: Any, references: Any, threshold: float | Sequence[
         raise ValueError(f"there are {len(scores)} responses with scores and {len(references)} with references")
     thresholds = [threshold] * len(scores) if isinstance(threshold, (int, float)) else threshold
     responses = []
-    for index, (token_scores, token_references, own) in enumerate(zip(scores, references, thresholds, strict=True)):
+    for index, (token_scores, token_references, least) in enumerate(zip(scores, references, thresholds, strict=True)):
         kept_scores, kept_references = _scored_positions(index, token_scores, token_references)
         if kept_references.size:
-            predicted = kept_scores >= own
+            predicted = kept_scores >= least
             tokens = _token_counts(predicted, kept_references)
             spans = _span_counts(predicted, kept_references)
             responses.append(_Response(kept_scores, kept_references, tokens, spans))

@@ -61,8 +61,8 @@ def original_metrics(
     if len(sizes) != 1 or 0 in sizes or batch_size < 1:
         raise ValueError(f"expected as many of each and at least one, got lengths {sorted(sizes)}")
     of_responses = [
-        _rationale_scores(np.asarray(one)[1:][: scored_length(tokens)], np.asarray(other)[1:][: scored_length(tokens)])
-        for one, other, tokens in zip(rationales, annotated_rationales, token_counts, strict=True)
+        _rationale_scores(*(np.asarray(labels)[1:][: scored_length(tokens)] for labels in (marks, gold)))
+        for marks, gold, tokens in zip(rationales, annotated_rationales, token_counts, strict=True)
     ]
     batches = []
     for start in range(0, len(predicted), batch_size):

@@ -108,7 +108,7 @@ def _reliability_figure(level_logits: np.ndarray, levels: np.ndarray, config: Em
         for label, style, probabilities in ways:
             bins = reliability(probabilities[:, index], levels[:, index], bins=10)
             error = expected_calibration_error(probabilities[:, index], levels[:, index])
-            points = [(one.confidence, one.accuracy) for one in bins]
+            points = [(part.confidence, part.accuracy) for part in bins]
             panel.plot(*zip(*points, strict=True), style, label=f"{label}: ECE {error:.3f}", markersize=4)
         panel.set(title=mechanism.replace("_", " "), xlabel="probability of the predicted level", xlim=(0.3, 1))
         panel.legend(fontsize="small", loc="upper left")

@@ -68,12 +68,12 @@ def readable_pairs(predictions: Iterable[dict[str, Any]], mechanisms: Sequence[s
             blocks.append(f"{mechanism.replace('_', ' ')}: shown in no held-out response")
             continue
         best = max(shown, key=lambda row: (row[mechanism]["score"], row["rp_id"]))
-        said = best[mechanism]
+        result = best[mechanism]
         blocks.append(
-            f"{mechanism.replace('_', ' ')}: {said['label']} ({said['score']:.2f}), "
-            f"annotated {LEVELS[best[mechanism]['annotated_level']]}\n"
+            f"{mechanism.replace('_', ' ')}: {result['label']} ({result['score']:.2f}), "
+            f"annotated {LEVELS[result['annotated_level']]}\n"
             f"  seeker:   {best['seeker_post']}\n"
-            f"  response: {highlight(best['response_post'], said['rationales'], colour)}"
+            f"  response: {highlight(best['response_post'], result['rationales'], colour)}"
         )
     return "\n\n".join(blocks)
 

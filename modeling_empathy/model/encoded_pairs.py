@@ -83,18 +83,18 @@ def encode_pairs(
     seeker_encodings = dict(zip(seekers, tokenizer(seekers, **cut).encodings, strict=True))
     tokenized = tokenizer(responses, **(cut if stride is None else {"verbose": False, **plain}))
     by_response = {
-        text: (one.ids, one.offsets, one.special_tokens_mask, bool(one.overflowing))
-        for text, one in zip(responses, tokenized.encodings, strict=True)
+        text: (encoding.ids, encoding.offsets, encoding.special_tokens_mask, bool(encoding.overflowing))
+        for text, encoding in zip(responses, tokenized.encodings, strict=True)
     }
-    seeker_ids = {text: (one.ids, bool(one.overflowing)) for text, one in seeker_encodings.items()}
+    by_seeker = {text: (encoding.ids, bool(encoding.overflowing)) for text, encoding in seeker_encodings.items()}
     encoded = []
     for seeker_post, response_post in pairs:
-        own_ids, is_seeker_cut = seeker_ids[seeker_post]
+        seeker_ids, is_seeker_cut = by_seeker[seeker_post]
         ids, offsets, special_tokens_mask, is_response_cut = by_response[response_post]
         encoded.append(
             EncodedPair(
                 response_post=response_post,
-                seeker_input_ids=own_ids,
+                seeker_input_ids=seeker_ids,
                 response_input_ids=ids,
                 response_offsets=offsets,
                 response_special_tokens_mask=special_tokens_mask,

@@ -158,11 +158,11 @@ def token_scores_to_spans(
             spans.append((start, end))
         previous_passed = True
 
-    found = []
+    rationales = []
     for first, last in spans:
         inside = [score for (start, end), score in scored if start < last and end > first and start < end]
-        found.append(RationaleSpan(first, last, text[first:last], math.fsum(inside) / len(inside)))
-    return found
+        rationales.append(RationaleSpan(first, last, text[first:last], math.fsum(inside) / len(inside)))
+    return rationales
 
 
 def extend_to_words(text: str, start: int, end: int) -> tuple[int, int]:

@@ -47,8 +47,8 @@ def remembered_seeker_states(model: EmpathyModel, memory_gb: float = MEMORY_GB) 
         if new:
             width = max(lengths[row] for row in new)
             states = encode(input_ids[new, :width], attention_mask[new, :width]).last_hidden_state
-            for row, own in zip(new, states.cpu(), strict=True):
-                remembered.add(keys[row], own[: lengths[row]])
+            for row, of_post in zip(new, states.cpu(), strict=True):
+                remembered.add(keys[row], of_post[: lengths[row]])
         states = torch.nn.utils.rnn.pad_sequence([remembered.get(key) for key in keys], batch_first=True)
         padding = input_ids.shape[1] - states.shape[1]
         return BaseModelOutput(torch.nn.functional.pad(states, (0, 0, 0, padding)).to(input_ids.device))

@@ -42,12 +42,12 @@ class EmpathyTrainer(Trainer):
         optimizer = super().create_optimizer(*model)
         if created or self.args.head_learning_rate is None:
             return optimizer
-        optimized = next((one for one in model if one is not None), self.model)
+        optimized = next((given for given in model if given is not None), self.model)
         heads = {id(parameter) for name, parameter in optimized.named_parameters() if "mechanism_heads" in name}
         groups = []
         for group in optimizer.param_groups:
             for is_head, learning_rate in ((False, group["lr"]), (True, self.args.head_learning_rate)):
-                parameters = [one for one in group["params"] if (id(one) in heads) == is_head]
+                parameters = [weight for weight in group["params"] if (id(weight) in heads) == is_head]
                 if parameters:
                     groups.append({**group, "params": parameters, "lr": learning_rate})
         optimizer.param_groups = groups
