@@ -9,6 +9,7 @@ is part of this package: the model that scores where none is named.
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,8 +31,18 @@ _SCALE = ".scale"
 _RESPONDERS = "responder_encoders."
 
 
+def is_packed(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a packed checkpoint."""
+    return Path(folder, DELTAS).is_file()
+
+
 def load_packed(folder: Path) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
-    """Loads a packed checkpoint in evaluation mode, with the embedded encoder's tokenizer.
+    """Loads a packed checkpoint with the embedded encoder's tokenizer; see [`load_packed_model`]."""
+    return load_packed_model(folder), load_tokenizer(EMBEDDED)
+
+
+def load_packed_model(folder: Path) -> EmpathyModel:
+    """Loads the model of a packed checkpoint in evaluation mode.
 
     Raises:
         InputError: If the folder holds none, the embedded encoder's package is missing, or its weights are not those
@@ -61,7 +72,7 @@ def load_packed(folder: Path) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
             if name + _SCALE in stored:
                 change *= stored[name + _SCALE][:, None]
             weight.copy_(weight + change if name.startswith(_RESPONDERS) else change)
-    return model.eval(), load_tokenizer(EMBEDDED)
+    return model.eval()
 
 
 def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:

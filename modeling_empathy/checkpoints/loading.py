@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 
-from ..encoders import load_tokenizer
+from ..encoders import EMBEDDED, load_tokenizer
 from ..errors import InputError, first_line
+from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from ..model.pipeline_empathy import own_tokenizer
 from ..original_names import PICKLES, checkpoint_folder
-from .deltas import DELTAS, load_packed
+from .deltas import is_packed, load_packed_model
 from .original_pth import model_from_pth
 
 
 ORIGINAL_ENCODER = "roberta-base"
+
+# Keywords of `from_pretrained` that are about the weights, and that a tokenizer does not take.
+_OF_WEIGHTS = ("dtype", "device_map", "attn_implementation")
 
 
 def load_checkpoint(
@@ -42,14 +48,11 @@ def load_checkpoint(
                 "--EX_model_path, or convert it first with `empathy convert`."
             )
         return model_from_pth(Path(name), mechanism), load_tokenizer(tokenizer or ORIGINAL_ENCODER, as_original=True)
-    if Path(name, DELTAS).is_file():
-        model, own = load_packed(Path(name))
-        return model, own if tokenizer is None else load_tokenizer(tokenizer)
     model = load_model(name)
     if tokenizer is not None:
         return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
     try:
-        return model, own_tokenizer(_source(name), model.config)
+        return model, _tokenizer(_source(name), model.config)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(
             f"{name!r} has no tokenizer that could be loaded ({first_line(error)}): save the encoder's into it, or "
@@ -68,13 +71,33 @@ def load_pretrained(name, **kwargs):  # type: ignore
 
 
 def load_model(name: str) -> EmpathyModel:
-    """Loads a model from a folder or the Hub, in evaluation mode; see [`load_checkpoint`]."""
+    """Loads a model from a folder (whole or packed) or the Hub, in evaluation mode; see [`load_checkpoint`]."""
+    source = _source(name)
     try:
-        return EmpathyModel.from_pretrained(_source(name)).eval()
+        return _model(source)
+    except InputError:  # of a packed one, and written for the user already
+        raise
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        source = _source(name)
         hint = "" if Path(source).is_dir() else " (if it is private: log in with `hf auth login`, or set HF_TOKEN)"
         raise InputError(f"No model can be loaded from {source!r}: {first_line(error)}{hint}") from None
+
+
+def load_pretrained(name: str | os.PathLike[str], **kwargs: Any) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
+    """Loads a checkpoint with its tokenizer as `from_pretrained` does, errors included, and a packed one as well.
+
+    Args:
+        name: A folder of a whole or of a packed checkpoint, or a repository on the Hub.
+        **kwargs: Those of `from_pretrained` (`revision`, `token`, `cache_dir`, `local_files_only`, `subfolder`,
+            `dtype`, `device_map`, `attn_implementation`). For a packed checkpoint `dtype` alone, a `torch.dtype` or
+            its name.
+
+    Raises:
+        InputError: If a packed checkpoint can't be loaded, or not with these keywords.
+        OSError: If there is no whole checkpoint; this and other errors are those of `from_pretrained`.
+    """
+    model = _model(name, **kwargs)
+    of_repository = {key: value for key, value in kwargs.items() if key not in _OF_WEIGHTS}
+    return model, _tokenizer(name, model.config, **of_repository)
 
 
 def resolve_device(device: str | None) -> torch.device:
@@ -83,6 +106,32 @@ def resolve_device(device: str | None) -> torch.device:
         return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
         raise InputError(f"--device {device}: {first_line(error)}") from None
+
+
+def _model(source: str | os.PathLike[str], **kwargs: Any) -> EmpathyModel:
+    """The model of a whole or packed checkpoint, in evaluation mode."""
+    if not is_packed(source):
+        return EmpathyModel.from_pretrained(source, **kwargs)
+    dtype = _dtype(kwargs.pop("dtype", None))
+    unused = [key for key, value in kwargs.items() if value is not None]
+    if unused:
+        raise InputError(f"{source} is a packed checkpoint and is loaded without {', '.join(unused)}: leave it out.")
+    return load_packed_model(Path(source)).to(dtype)
+
+
+def _dtype(value: Any) -> torch.dtype:
+    """What `dtype=` means for a packed checkpoint, which is put together in single precision."""
+    if value in (None, "auto"):
+        return torch.float32
+    dtype = getattr(torch, value, None) if isinstance(value, str) else value
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise InputError(f"dtype={value!r}: name one of torch's types of floating point numbers, such as 'bfloat16'.")
+    return dtype
+
+
+def _tokenizer(source: str | os.PathLike[str], config: EmpathyConfig, **kwargs: Any) -> PreTrainedTokenizerBase:
+    """The tokenizer of a whole or packed checkpoint."""
+    return load_tokenizer(EMBEDDED) if is_packed(source) else own_tokenizer(source, config, **kwargs)
 
 
 def _source(name: str) -> str:

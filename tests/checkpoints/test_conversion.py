@@ -9,8 +9,8 @@ import torch
 from benchmarks.golden_outputs import differences
 from modeling_empathy import MECHANISMS, EmpathyModel
 from modeling_empathy.checkpoints.conversion import convert_back, convert_files
+from modeling_empathy.checkpoints.deltas import PRETRAINED
 from modeling_empathy.checkpoints.joined_models import join_models
-from modeling_empathy.checkpoints.loading import load_checkpoint
 from modeling_empathy.checkpoints.original_pth import model_from_pth, model_to_state_dict, read_state_dict
 from modeling_empathy.errors import InputError
 from modeling_empathy.scoring.engine import load_engines
@@ -253,6 +253,12 @@ def test_models_that_the_original_cannot_compute_are_not_written_for_it(tmp_path
         model_to_state_dict(tiny_model("bert", **published), "explorations")
 
 
+def test_a_packed_model_is_refused_for_what_the_original_lacks(tmp_path):
+    with pytest.raises(InputError, match=r"The original code can't compute .* encoder is 'bert', not 'roberta'"):
+        convert_back(str(PRETRAINED), tmp_path / "x.pth")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_converted_checkpoint_scores_text_as_the_original_reads_it(pth, tmp_path):
     tokenizer = byte_level_bpe_tokenizer()
     tokenizer.save_pretrained(tmp_path / "tokenizer")
@@ -276,14 +282,3 @@ def test_a_converted_checkpoint_scores_text_as_the_original_reads_it(pth, tmp_pa
             assert found["score"] == pytest.approx(levels.softmax(-1).max().item(), abs=1e-5)
             assert found["token_mask"] == rationale.argmax(-1)[0].tolist()
             assert len(found["token_mask"]) == 64
-
-
-def test_a_file_of_the_original_can_be_loaded_as_it_is(tmp_path, monkeypatch):
-    torch.save(original_model(num_attention_heads=12).state_dict(), tmp_path / "x.pth")
-    byte_level_bpe_tokenizer().save_pretrained(tmp_path / "roberta-base")
-    monkeypatch.chdir(tmp_path)
-    model, tokenizer = load_checkpoint("x.pth", "explorations")
-    assert model.config.mechanisms == ["explorations"]
-    assert tokenizer("HI")["input_ids"] == tokenizer("hi")["input_ids"]
-    with pytest.raises(InputError, match="ER_model_path"):
-        load_checkpoint("x.pth")
