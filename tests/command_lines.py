@@ -6,6 +6,13 @@ import typer
 from typer.testing import CliRunner
 
 
+def printed_by(app: typer.Typer, *argv: object) -> str:
+    """Runs a command that must succeed; what it printed on standard output."""
+    result = CliRunner().invoke(app, list(map(str, argv)))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
 def refused_by(app: typer.Typer, *argv: object) -> str:
     """Runs a command that must be refused; the message."""
     result = CliRunner().invoke(app, list(map(str, argv)))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
 from .options import ModelPath, by_mechanism, mechanism_option, told
+
+
+if TYPE_CHECKING:
+    from ..checkpoints.conversion import ConvertedCheckpoint
 
 
 @told("empathy")
@@ -54,7 +58,10 @@ def convert(
     if reverse:
         if model is None or given:
             raise InputError("--reverse takes the checkpoint from --model, and no --{ER,IP,EX}_model_path.")
-        print(conversion.convert_back(model, output_path))
+        paths = conversion.convert_back(model, output_path)
+        print("The original loads these with torch.load and load_state_dict:")
+        for mechanism, path in paths.items():
+            print(f"{mechanism}: {path}")
         return
     if not given or model is not None:
         raise InputError("name at least one .pth with --ER_model_path, --IP_model_path or --EX_model_path.")
@@ -66,4 +73,18 @@ def convert(
         "lambda_EI": lambda_EI,
         "lambda_RE": lambda_RE,
     }
-    print(conversion.convert_files(given, output_path, tokenizer, **options))
+    _print_converted(conversion.convert_files(given, output_path, tokenizer, **options))
+
+
+def _print_converted(checkpoint: ConvertedCheckpoint) -> None:
+    config, sizes = checkpoint.config, checkpoint.config.encoder_config
+    print(
+        f"Converted {', '.join(config.mechanisms)}: {sizes.num_hidden_layers} layers, hidden size "
+        f"{sizes.hidden_size}, {sizes.num_attention_heads} heads, vocabulary {sizes.vocab_size}, posts padded to "
+        f"{config.max_post_length} tokens."
+    )
+    if len(config.mechanisms) > 1:
+        print("Their seeker encoders are equal: it is stored once and shared.")
+    if not checkpoint.has_tokenizer:
+        print("No tokenizer was saved: save the encoder's in the folder before scoring text, or use --tokenizer.")
+    print(f"The checkpoint is in {checkpoint.folder}")

@@ -90,20 +90,21 @@ def test_three_files_become_one_model_that_shares_the_frozen_seeker_encoder(tmp_
     for mechanism, original in zip(MECHANISMS, originals, strict=True):
         paths[mechanism] = tmp_path / f"{mechanism}.pth"
         torch.save(original.state_dict(), paths[mechanism])
-    said = convert_files(paths, tmp_path / "joined", **OPTIONS)
-    assert "seeker encoders are equal" in said and "No tokenizer" in said
+    converted = convert_files(paths, tmp_path / "joined", **OPTIONS)
+    assert converted.folder == tmp_path / "joined" and not converted.has_tokenizer
     joined = EmpathyModel.from_pretrained(tmp_path / "joined")
-    assert joined.config.mechanisms == list(MECHANISMS)
+    assert joined.config.mechanisms == converted.config.mechanisms == list(MECHANISMS)
     batch = padded_batch()
     found = outputs(joined, batch)
     for index, original in enumerate(originals):
         for ours, theirs in zip(found, outputs(original, batch), strict=True):
             torch.testing.assert_close(ours[:, index], theirs, atol=1e-9, rtol=1e-9)
 
-    said = convert_back(str(tmp_path / "joined"), tmp_path / "back" / "x.pth")
+    written = convert_back(str(tmp_path / "joined"), tmp_path / "back" / "x.pth")
+    assert list(written) == list(MECHANISMS)
     for original, code, mechanism in zip(originals, ("ER", "IP", "EX"), MECHANISMS, strict=True):
         path = tmp_path / "back" / f"x_{code}.pth"
-        assert f"{mechanism}: {path}" in said
+        assert written[mechanism] == path
         loaded = original_model(9)
         loaded.load_state_dict(torch.load(path, weights_only=True))  # strict: no key missing, none unknown
         for ours, theirs in zip(outputs(loaded, batch), outputs(original, batch), strict=True):
@@ -262,7 +263,8 @@ def test_a_packed_model_is_refused_for_what_the_original_lacks(tmp_path):
 def test_a_converted_checkpoint_scores_text_as_the_original_reads_it(pth, tmp_path):
     tokenizer = byte_level_bpe_tokenizer()
     tokenizer.save_pretrained(tmp_path / "tokenizer")
-    convert_files({"explorations": pth}, tmp_path / "model", str(tmp_path / "tokenizer"), **OPTIONS)
+    paths = {"explorations": pth}
+    assert convert_files(paths, tmp_path / "model", str(tmp_path / "tokenizer"), **OPTIONS).has_tokenizer
     original = original_model()
     [engine] = load_engines(str(tmp_path / "model"), {})
     pairs = [("I feel ALONE", "What happened?"), ("x", "I understand how YOU feel, hugs " * 3)]

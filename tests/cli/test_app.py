@@ -8,29 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 from transformers import AutoModel, set_seed
-from typer.testing import CliRunner
 
 from modeling_empathy.cli.app import app
-from tests.command_lines import refused_by
+from tests.command_lines import printed_by, refused_by
 from tests.csv_files import write_corpus, write_csv
-from tests.original_model import original_model
 from tests.tiny_models import tiny_encoder_config, tiny_model
-from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
+from tests.tokenizers_for_tests import wordpiece_tokenizer
 
 
 HEADER = ("id", "seeker_post", "response_post")
 
 
-def empathy(*argv: object) -> str:
-    """Runs a command that must succeed; what it printed."""
-    result = CliRunner().invoke(app, list(map(str, argv)))
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-refused = partial(refused_by, app)
+empathy, refused = partial(printed_by, app), partial(refused_by, app)
 
 
 @pytest.fixture(scope="module")
@@ -74,33 +64,6 @@ def test_score_from_standard_input_loses_no_row(model, pairs, tmp_path):
     assert [row["id"] for row in rows] == ["1", "2"]
     empathy("score", "--model", model, "--input_path", pairs, "--output_path", tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_text() == (tmp_path / "scores.jsonl").read_text()
-
-
-def test_convert_there_and_back_and_score_with_three_models(tmp_path, monkeypatch, pairs):
-    monkeypatch.chdir(tmp_path)
-    byte_level_bpe_tokenizer().save_pretrained("roberta")
-    first = original_model(0)
-    for seed, code in enumerate(("ER", "IP", "EX")):
-        torch.save(original_model(seed, frozen_from=first).state_dict(), f"{code}.pth")
-    paths = [part for code in ("ER", "IP", "EX") for part in (f"--{code}_model_path", f"{code}.pth")]
-    options = ["--num_attention_heads", 3, "--tokenizer", "roberta"]
-    assert "seeker encoders are equal" in empathy("convert", *paths, "--output_path", "joined", *options)
-    for code in ("ER", "IP", "EX"):
-        empathy("convert", f"--{code}_model_path", f"{code}.pth", "--output_path", code, *options)
-    mask = ["--input_path", pairs, "--rationale_format", "mask", "--output_path"]
-    empathy("score", "--model", "joined", *mask, "joined.csv")
-    # As the original's users type it: the .pth of the folder that there is.
-    for code in ("ER", "IP", "EX"):
-        Path(f"{code}.pth").unlink()
-    empathy("score", *paths, *mask, "three.csv")
-    assert Path("joined.csv").read_text() == Path("three.csv").read_text()
-    assert (
-        Path("joined.csv")
-        .read_text()
-        .startswith("id,seeker_post,response_post,ER_label,IP_label,EX_label,ER_rationale")
-    )
-    empathy("convert", "--reverse", "--model", "joined", "--output_path", "back/x.pth")
-    assert sorted(path.name for path in Path("back").iterdir()) == ["x_ER.pth", "x_EX.pth", "x_IP.pth"]
 
 
 def test_prepare_and_evaluate(tmp_path):
@@ -148,8 +111,6 @@ def test_what_can_be_mended_is_one_message(model, pairs, tmp_path):
     assert "if it is private: log in" in refused("score", "--input_path", pairs, "--model", "someone/private", *out)
     assert "--device" in refused("score", "--input_path", pairs, "--model", model, "--device", "abacus", *out)
     assert "--mechanism" in refused("evaluate", "--model", model, "--input_path", pairs)
-    assert "at least one .pth" in refused("convert", *out)
-    assert "--reverse takes" in refused("convert", "--reverse", *out)
     assert "name a .csv or a .parquet" in refused(
         "prepare", "--input_path", pairs, "--output_path", tmp_path / "x.txt"
     )
