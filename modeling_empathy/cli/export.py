@@ -60,4 +60,10 @@ def export_onnx(
     """
     from ..scoring.onnx_export import export_onnx
 
-    print(export_onnx(model, output_path, quantize=not no_quantize))
+    exported = export_onnx(model, output_path, quantize=not no_quantize)
+    print(f"The graphs are in {exported.folder}:")
+    width = max(map(len, exported.files))
+    for name, size in exported.files.items():
+        print(f"  {name:{width}}  {size / 1e6:8.1f} MB")
+    differences = ", ".join(f"{value:.1g} ({name})" for name, value in exported.largest_differences.items())
+    print(f"Probabilities differ from torch by at most {differences}, on random tokens.")

@@ -23,4 +23,6 @@ def pack(
     """
     from ..hub.packing import pack_checkpoint
 
-    print(pack_checkpoint(model, output_path))
+    for name, size in pack_checkpoint(model, output_path).items():
+        print(f"{name}: {size / 1e6:.1f} MB")
+    print(f"Written to {output_path}")

@@ -11,7 +11,7 @@ from ..original_names import checkpoint_folder
 from .model_card import packed_files
 
 
-def pack_checkpoint(model: str, output_path: Path) -> str:
+def pack_checkpoint(model: str, output_path: Path) -> dict[str, int]:
     """Writes a checkpoint as a packed one, with its card and the record of its run.
 
     Args:
@@ -19,7 +19,7 @@ def pack_checkpoint(model: str, output_path: Path) -> str:
         output_path: A folder that isn't there yet.
 
     Returns:
-        What was written, in a few lines.
+        Name to size in bytes of what holds the model.
 
     Raises:
         InputError: If the checkpoint can't be packed; then nothing is written.
@@ -30,4 +30,4 @@ def pack_checkpoint(model: str, output_path: Path) -> str:
         sizes = pack(loaded, folder)
         for name, content in packed_files(source).items():
             (folder / name).write_text(content, encoding="utf-8")
-    return "\n".join([*(f"{name}: {size / 1e6:.1f} MB" for name, size in sizes.items()), f"Written to {output_path}"])
+    return sizes

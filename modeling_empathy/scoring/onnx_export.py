@@ -48,13 +48,6 @@ class OnnxExport:
     files: dict[str, int]
     largest_differences: dict[Precision, float]
 
-    def __str__(self) -> str:
-        width = max(map(len, self.files))
-        lines = [f"  {name:{width}}  {size / 1e6:8.1f} MB" for name, size in self.files.items()]
-        differences = ", ".join(f"{value:.1g} ({name})" for name, value in self.largest_differences.items())
-        lines.append(f"Probabilities differ from torch by at most {differences}, on random tokens.")
-        return "\n".join([f"The graphs are in {self.folder}:", *lines])
-
 
 def export_onnx(checkpoint: str, output_path: Path | None = None, *, quantize: bool = True) -> OnnxExport:
     """Exports a checkpoint as two graphs, one of which runs once for each seeker post and one for each pair.

@@ -114,6 +114,12 @@ def test_a_checkpoint_is_packed_with_its_card_and_taken_wherever_a_folder_is(mod
         app, ["pack", "--model", str(tmp_path / "whole"), "--output_path", str(tmp_path / "packed")]
     )
     assert done.exit_code == 0, done.output
+    megabytes = (tmp_path / "packed" / DELTAS).stat().st_size / 1e6
+    assert done.stdout.splitlines() == [
+        f"{DELTAS}: {megabytes:.1f} MB",
+        "config.json: 0.0 MB",
+        f"Written to {tmp_path / 'packed'}",
+    ]
     card = (tmp_path / "packed" / "README.md").read_text()
     assert "in 8 bits" in card and "trust_remote_code" not in card
     loaded, _ = load_checkpoint(str(tmp_path / "packed"))

@@ -1,6 +1,7 @@
 """Checkpoints as graphs for ONNX Runtime: they give what the model gives, and appear whole or not at all."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from modeling_empathy.cli.app import app
 from modeling_empathy.errors import InputError
 from modeling_empathy.scoring.interface import ResponseBatch
 from modeling_empathy.scoring.onnx_backend import OnnxBackend
+from modeling_empathy.scoring.onnx_export import TOLERANCE, export_onnx
+from tests.command_lines import printed_by
 from tests.tiny_models import batch_of, tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 
@@ -54,9 +57,11 @@ def exported(tmp_path_factory) -> dict[str, Path]:
     folders = {}
     for family in VARIANTS:
         folder = folders[family] = save(family, tmp_path_factory.mktemp("onnx") / family)
-        code, said = run("--model", folder, *(() if family == "roberta" else ("--no_quantize",)))
-        assert code == 0, said
-        assert str(folder / "onnx") in said and "seeker_encoder.onnx" in said and "(fp32)" in said
+        export = export_onnx(str(folder), quantize=family == "roberta")
+        assert export.folder == folder / "onnx"
+        assert export.files == {path.name: path.stat().st_size for path in (folder / "onnx").iterdir()}
+        assert export.largest_differences["fp32"] < TOLERANCE
+        assert set(export.largest_differences) == ({"fp32", "int8"} if family == "roberta" else {"fp32"})
     return folders
 
 
@@ -135,6 +140,19 @@ def test_a_file_is_scored_by_the_graphs(exported, tmp_path):
             assert spans[0] == spans[1]
     code, said = run("--model", exported["bert"], *options[:2], "--dtype", "int8", *options[4:], command="score")
     assert code == 2 and "'torch' with the dtype 'int8'" in " ".join(said.split())
+
+
+def test_the_command_prints_the_files_and_how_far_they_are_from_torch(tmp_path):
+    folder, number = save("distilbert", tmp_path / "model"), r"\d(?:\.\d+)?(?:e-\d+)?"
+    for options, names in (((), ROBERTA_FILES), (("--no_quantize",), ROBERTA_FILES[1::2])):
+        graphs = tmp_path / f"graphs{len(names)}"
+        printed = printed_by(app, "export-onnx", "--model", folder, "--output_path", graphs, *options).splitlines()
+        width = max(map(len, names))
+        sizes = [f"  {name:{width}}  {(graphs / name).stat().st_size / 1e6:8.1f} MB" for name in names]
+        assert printed[:-1] == [f"The graphs are in {graphs}:", *sizes]
+        of_int8 = "" if options else rf", {number} \(int8\)"
+        differences = rf"Probabilities differ from torch by at most {number} \(fp32\){of_int8}, on random tokens\."
+        assert re.fullmatch(differences, printed[-1])
 
 
 def test_graphs_say_nothing_of_this_machine(exported):
