@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import DataDir, Salt, Source, told
+
+
+if TYPE_CHECKING:
+    from ..hub.dataset_files import ExportSummary
+    from ..scoring.onnx_export import OnnxExport
 
 
 @told("empathy")
@@ -30,7 +35,7 @@ def export_dataset(
     """
     from ..hub.dataset_export import export_dataset
 
-    print(export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False))
+    _print_dataset(export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False))
 
 
 @told("empathy")
@@ -60,10 +65,31 @@ def export_onnx(
     """
     from ..scoring.onnx_export import export_onnx
 
-    exported = export_onnx(model, output_path, quantize=not no_quantize)
-    print(f"The graphs are in {exported.folder}:")
-    width = max(map(len, exported.files))
-    for name, size in exported.files.items():
+    _print_graphs(export_onnx(model, output_path, quantize=not no_quantize))
+
+
+def _print_dataset(summary: ExportSummary) -> None:
+    from ..corpus.builder import REPORT_NAME
+    from ..hub.cards import CARD
+    from ..hub.croissant import CROISSANT_NAME
+
+    print(f"{summary.folder}: {summary.provenance.title}")
+    for configuration, splits in summary.rows.items():
+        print(f"  {configuration}: {', '.join(f'{split} {rows}' for split, rows in splits.items())}")
+    if summary.left_out:
+        print(f"  without rows and left out: {', '.join(summary.left_out)}")
+    print(f"  {CARD}, {REPORT_NAME}{f', {CROISSANT_NAME}' if summary.has_croissant else ''}")
+    if not summary.has_croissant:
+        print(f"  no {CROISSANT_NAME}: pip install 'modeling-empathy[croissant]' for one")
+    if summary.provenance.needs_permission:
+        print(f"  Before you pass it on: {summary.provenance.terms}")
+    print(f'Load it with datasets.load_dataset("{summary.folder}", "explorations"); without a name, "all".')
+
+
+def _print_graphs(export: OnnxExport) -> None:
+    print(f"The graphs are in {export.folder}:")
+    width = max(map(len, export.files))
+    for name, size in export.files.items():
         print(f"  {name:{width}}  {size / 1e6:8.1f} MB")
-    differences = ", ".join(f"{value:.1g} ({name})" for name, value in exported.largest_differences.items())
+    differences = ", ".join(f"{value:.1g} ({name})" for name, value in export.largest_differences.items())
     print(f"Probabilities differ from torch by at most {differences}, on random tokens.")

@@ -14,6 +14,9 @@ from ..corpus.provenance import Provenance
 from .dataset_files import ExportedSplit
 
 
+CROISSANT_NAME = "croissant.json"
+
+
 def write_croissant(
     path: Path, builders: Sequence[EpitomeReddit], splits: Sequence[ExportedSplit], provenance: Provenance
 ) -> None:

@@ -1,4 +1,4 @@
-"""The Parquet files of an exported corpus: one for each configuration and split, counted as they are written."""
+"""What an exported corpus consists of: a Parquet file for each configuration and split, counted as it is written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..corpus.builder import EpitomeReddit
-from ..model.mechanisms import LEVELS
+from ..corpus.provenance import Provenance
+from ..model.mechanisms import LEVELS, MECHANISMS
+
+
+# The default first: a viewer opens with it.
+CONFIGURATIONS = ("all", *MECHANISMS)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,33 @@ class ExportedSplit:
     annotations: list[AnnotationCounts]
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What was written.
+
+    Attributes:
+        folder: Where it lies.
+        provenance: What the data are, and whether publishing them needs a permission.
+        splits: The Parquet files.
+        left_out: Splits without rows, of which there is no file.
+        has_croissant: Whether a Croissant file is among the files.
+    """
+
+    folder: Path
+    provenance: Provenance
+    splits: list[ExportedSplit]
+    left_out: list[str]
+    has_croissant: bool
+
+    @property
+    def rows(self) -> dict[str, dict[str, int]]:
+        """Configuration to split to rows."""
+        counts: dict[str, dict[str, int]] = {}
+        for file in self.splits:
+            counts.setdefault(file.configuration, {})[file.split] = file.rows
+        return counts
 
 
 def write_splits(builder: EpitomeReddit, folder: Path) -> list[ExportedSplit]:

@@ -16,7 +16,8 @@ from ..checkpoints.loading import load_checkpoint
 from ..errors import InputError
 from ..original_names import PICKLES, checkpoint_folder
 from .cards import CARD
-from .dataset_export import ExportSummary, export_dataset
+from .dataset_export import export_dataset
+from .dataset_files import ExportSummary
 from .model_card import model_card
 from .run_record import RECORD, RunRecord, read_config, read_record
 
