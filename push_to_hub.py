@@ -8,12 +8,21 @@ The token comes from the login (`hf auth login`) or from HF_TOKEN; it is never s
 that the repository holds all of it or is as it was before.
 """
 
+from __future__ import annotations
+
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modeling_empathy.cli.options import DataDir, Salt, Source, new_app, told
+
+
+if TYPE_CHECKING:
+    from modeling_empathy.hub.publish import Step
+    from modeling_empathy.hub.staging import Publication
+    from modeling_empathy.hub.upload import Target
 
 
 app = new_app(help=__doc__)
@@ -25,6 +34,8 @@ CreatePr = Annotated[bool, typer.Option("--create_pr", help="Propose the commit 
 CommitMessage = Annotated[str | None, typer.Option("--commit_message", help="Title of the commit.")]
 MaxFile = Annotated[float, typer.Option("--max_file_gb", help="The largest file that is published.")]
 DryRun = Annotated[bool, typer.Option("--dry_run", help="Check and list the files; send nothing, need no network.")]
+
+_LOADED = {"model": "it loads, and gives the same scores", "dataset": "it loads, with all its rows"}
 
 
 @app.command()
@@ -58,7 +69,16 @@ def model(
     from modeling_empathy.hub.upload import Target
 
     target = Target(repo_id, private, revision, create_pr, commit_message)
-    publish_model(folder, target, dataset_repo_id=dataset_repo_id, card=card, max_file_gb=max_file_gb, dry_run=dry_run)
+    address = publish_model(
+        folder,
+        target,
+        dataset_repo_id=dataset_repo_id,
+        card=card,
+        max_file_gb=max_file_gb,
+        dry_run=dry_run,
+        announce=partial(_print_step, target=target),
+    )
+    _print_end(address)
 
 
 @app.command()
@@ -89,15 +109,46 @@ def dataset(
     from modeling_empathy.hub.publish import publish_dataset
     from modeling_empathy.hub.upload import Target
 
-    publish_dataset(
-        Target(repo_id, private, revision, create_pr, commit_message),
+    target = Target(repo_id, private, revision, create_pr, commit_message)
+    address = publish_dataset(
+        target,
         source=source,
         data_dir=data_dir,
         salt=salt,
         has_right_to_share=i_have_the_right_to_share,
         max_file_gb=max_file_gb,
         dry_run=dry_run,
+        announce=partial(_print_step, target=target),
     )
+    _print_end(address)
+
+
+def _print_step(step: Step, publication: Publication, target: Target) -> None:
+    if step == "loading":
+        print("Loading it in a process without this package ...")
+    elif step == "loaded":
+        print(f"  {_LOADED[publication.repo_type]}")
+        _print_listing(publication, target)
+    else:
+        print("Uploading ...")
+
+
+def _print_listing(publication: Publication, target: Target) -> None:
+    files = publication.files
+    kind = " ".join((["private"] if target.private else []) + [publication.repo_type])
+    branch = f", branch {target.revision}" if target.revision else ""
+    print(f"To the {kind} {target.repo_id}{branch}{', as a pull request' if target.create_pr else ''}:")
+    for name, size in files.items():
+        print(f"  {size:>14,}  {name}")
+    print(f"  {sum(files.values()):>14,}  bytes in {len(files)} files")
+    if publication.left_out:
+        print("Left out:")
+        for name, reason in publication.left_out.items():
+            print(f"  {name}: {reason}")
+
+
+def _print_end(address: str | None) -> None:
+    print("Dry run: nothing was sent." if address is None else f"Published: {address}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from ..corpus.builder import load_epitome
 from ..corpus.provenance import provenance_of_corpus
@@ -12,6 +13,11 @@ from ..errors import InputError
 from .load_check import check_dataset_loads, check_model_loads
 from .staging import LIMIT_GB, Publication, stage_dataset, stage_model
 from .upload import Target, require_token, upload
+
+
+# In this order. What takes long is announced before it begins; a dry run ends with "loaded".
+Step = Literal["loading", "loaded", "uploading"]
+Announce = Callable[[Step, Publication], None]
 
 
 def publish_model(
@@ -22,7 +28,7 @@ def publish_model(
     card: Path | None = None,
     max_file_gb: float = LIMIT_GB,
     dry_run: bool = False,
-    say: Callable[[str], None] = print,
+    announce: Announce = lambda step, publication: None,
 ) -> str | None:
     """Publishes a checkpoint: weights, code, tokenizer, metrics, plots, ONNX if there is, and the card.
 
@@ -35,7 +41,7 @@ def publish_model(
         card: A card to take instead of the one that is made.
         max_file_gb: The largest file that is published.
         dry_run: Whether to stop before anything is sent.
-        say: Is told what is done.
+        announce: Called at each step, with what is published.
 
     Returns:
         The address of the commit or the pull request; None after a dry run.
@@ -49,10 +55,9 @@ def publish_model(
             model, Path(folder), repo_id=target.repo_id, dataset_repo_id=dataset_repo_id, card=card
         )
         publication.check(max_file_gb)
-        say("Loading it in a process without this package ...")
+        announce("loading", publication)
         check_model_loads(publication.folder)
-        say("  it loads, and gives the same scores")
-        return _send(publication, target, dry_run, say)
+        return _send(publication, target, dry_run, announce)
 
 
 def publish_dataset(
@@ -64,7 +69,7 @@ def publish_dataset(
     has_right_to_share: bool = False,
     max_file_gb: float = LIMIT_GB,
     dry_run: bool = False,
-    say: Callable[[str], None] = print,
+    announce: Announce = lambda step, publication: None,
 ) -> str | None:
     """Publishes the corpus as Parquet files with a card.
 
@@ -76,7 +81,7 @@ def publish_dataset(
         has_right_to_share: Whether who publishes says that the texts may be published. The sample needs no such word.
         max_file_gb: The largest file that is published.
         dry_run: Whether to stop before anything is sent.
-        say: Is told what is done.
+        announce: Called at each step, with what is published.
 
     Returns:
         The address of the commit or the pull request; None after a dry run.
@@ -94,10 +99,9 @@ def publish_dataset(
     with tempfile.TemporaryDirectory(prefix="empathy-publish-") as folder:
         publication, summary = stage_dataset(Path(folder) / "dataset", source=source, data_dir=data_dir, salt=salt)
         publication.check(max_file_gb)
-        say("Loading it in a process without this package ...")
+        announce("loading", publication)
         check_dataset_loads(publication.folder, summary.rows)
-        say("  it loads, with all its rows")
-        return _send(publication, target, dry_run, say)
+        return _send(publication, target, dry_run, announce)
 
 
 def _check(target: Target, dry_run: bool) -> None:
@@ -107,26 +111,9 @@ def _check(target: Target, dry_run: bool) -> None:
         require_token()
 
 
-def _send(publication: Publication, target: Target, dry_run: bool, say: Callable[[str], None]) -> str | None:
-    for line in _listing(publication, target):
-        say(line)
+def _send(publication: Publication, target: Target, dry_run: bool, announce: Announce) -> str | None:
+    announce("loaded", publication)
     if dry_run:
-        say("Dry run: nothing was sent.")
         return None
-    say("Uploading ...")
-    address = upload(publication, target)
-    say(f"Published: {address}")
-    return address
-
-
-def _listing(publication: Publication, target: Target) -> list[str]:
-    files = publication.files
-    kind = " ".join((["private"] if target.private else []) + [publication.repo_type])
-    branch = f", branch {target.revision}" if target.revision else ""
-    lines = [f"To the {kind} {target.repo_id}{branch}{', as a pull request' if target.create_pr else ''}:"]
-    lines += [f"  {size:>14,}  {name}" for name, size in files.items()]
-    lines.append(f"  {sum(files.values()):>14,}  bytes in {len(files)} files")
-    if publication.left_out:
-        lines.append("Left out:")
-        lines += [f"  {name}: {reason}" for name, reason in publication.left_out.items()]
-    return lines
+    announce("uploading", publication)
+    return upload(publication, target)

@@ -67,8 +67,21 @@ refused = partial(refused_by, app)
 
 def test_a_model_is_pushed_and_loaded_by_its_name(hub, model, tmp_path):
     said = push(hub, tmp_path / "home", "model", model, "--repo_id", "user/empathy", "--commit_message", "First")
-    assert "it loads, and gives the same scores" in said and "test_predictions.parquet: may hold" in said
     files = hub.files("user/empathy")
+    first, second, third, *listed, end, address = said.splitlines()
+    assert first == "Loading it in a process without this package ..."
+    assert second == "  it loads, and gives the same scores"
+    assert third == "To the model user/empathy:"
+    sent = {name: content for name, content in files.items() if name not in FIRST_FILES or name == "README.md"}
+    total = sum(map(len, sent.values()))
+    assert listed == [
+        *(f"  {len(content):>14,}  {name}" for name, content in sorted(sent.items())),
+        f"  {total:>14,}  bytes in {len(sent)} files",
+        "Left out:",
+        "  test_predictions.parquet: may hold what people wrote",
+    ]
+    assert (end, address.partition(": ")[0]) == ("Uploading ...", "Published")
+    assert address.endswith(hub.commits("user/empathy")[0].oid)
     expected = {"README.md", "config.json", "metrics.json", "model.safetensors", "tokenizer.json"}
     assert set(files) == {*FIRST_FILES, *expected, "tokenizer_config.json", *TRAVELLING}
     assert b'pipeline("empathy", model="user/empathy"' in files["README.md"]
@@ -110,7 +123,7 @@ print(json.dumps(said))
 
 def test_a_data_set_is_pushed_and_loaded_by_its_name(hub, tmp_path):
     said = push(hub, tmp_path / "home", "dataset", "--source", "sample", "--repo_id", "user/sample", "--private")
-    assert "it loads, with all its rows" in said
+    assert "\n  it loads, with all its rows\nTo the private dataset user/sample:\n" in said
     assert hub.repository("user/sample", "dataset").private
     script = """
 import json
@@ -140,21 +153,17 @@ def test_a_dry_run_lists_the_files_and_needs_no_hub(model):
     sizes = {name: int(size.replace(",", "")) for size, name in listed.items()}
     weights = sum(tensor.nbytes for tensor in load((model / "model.safetensors").read_bytes()).values())
     assert weights < sizes["model.safetensors"] < 1.5 * weights
-    assert "Dry run: nothing was sent." in result.output and "To the model me/empathy:" in result.output
+    assert result.stdout.endswith("\nDry run: nothing was sent.\n") and "To the model me/empathy:" in result.output
 
 
 def test_texts_of_people_are_published_only_by_who_may(tmp_path):
     write_corpus(tmp_path, pairs=40)
-    options = ("dataset", "--data_dir", tmp_path, "--repo_id", "me/corpus", "--dry_run")
+    options = ("dataset", "--data_dir", tmp_path, "--repo_id", "me/corpus", "--dry_run", "--create_pr")
     assert "--i_have_the_right_to_share. Nothing was sent." in refused(*options)
     result = CliRunner().invoke(app, [*map(str, options), "--i_have_the_right_to_share"])
     assert result.exit_code == 0, result.output
     assert "all/train-00000-of-00001.parquet" in result.output and "Dry run" in result.output
-
-
-def test_the_published_corpus_is_known_by_its_bytes(corpus_dir):
-    said = refused("dataset", "--data_dir", corpus_dir, "--repo_id", "me/corpus", "--dry_run")
-    assert "EPITOME, the Reddit part" in said and "University of Washington" in said
+    assert "To the dataset me/corpus, as a pull request:" in result.output
 
 
 def test_what_can_be_mended_is_one_message(model, tmp_path):
