@@ -4,6 +4,13 @@ import torch
 from torch import nn
 from transformers import RobertaConfig, RobertaModel
 
+from modeling_empathy import EmpathyModel
+from tests.tiny_models import batch_of
+
+
+# What the sizes of an original model do not show.
+OPTIONS = {"num_attention_heads": 3}
+
 
 class OriginalBiEncoder(nn.Module):
     """Two RoBERTa encoders, an unmasked one-head cross-attention, two heads; names as in the original's state dict."""
@@ -67,3 +74,16 @@ def original_model(seed: int = 0, frozen_from: "OriginalBiEncoder | None" = None
     if frozen_from is not None:
         model.seeker_encoder.load_state_dict(frozen_from.seeker_encoder.state_dict())
     return model
+
+
+def padded_batch(length: int = 64) -> dict[str, torch.Tensor]:
+    """Posts of several lengths, all padded to one."""
+    batch = batch_of([(9, 7), (4, length), (length, 3)])
+    return {name: tensor for name, tensor in batch.items() if not name.endswith("labels")}
+
+
+def outputs(model: EmpathyModel | OriginalBiEncoder, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """In double precision, where rounding can't hide or feign a difference."""
+    with torch.inference_mode():
+        output = model.double()(*batch.values())
+    return tuple(output) if isinstance(model, OriginalBiEncoder) else (output.empathy_logits, output.rationale_logits)

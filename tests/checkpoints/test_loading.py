@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub import constants
 from transformers import AutoTokenizer
 
 from modeling_empathy import EmpathyModel
 from modeling_empathy.checkpoints.deltas import PRETRAINED, load_packed
 from modeling_empathy.checkpoints.loading import load_checkpoint, load_model, load_pretrained
 from modeling_empathy.errors import InputError
+from tests.hub.stand_in.clients import run
 from tests.original_model import original_model
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
@@ -75,20 +75,25 @@ def test_a_folder_is_loaded_as_from_pretrained_does(whole):
     assert model.seeker_encoder.config._attn_implementation == "eager"
 
 
-def test_a_name_on_the_hub_is_loaded_at_a_revision_with_a_token(whole, hub, api, tmp_path, monkeypatch):
-    url = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
-    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-    files = {path.name: path.read_bytes() for path in whole.iterdir()}
-    first = hub.put("user/empathy", files, private=True)
+@pytest.mark.slow
+def test_a_name_on_the_hub_is_loaded_at_a_revision_with_a_token(whole, hub, tmp_path):
+    first = hub.put("user/empathy", {path.name: path.read_bytes() for path in whole.iterdir()}, private=True)
     hub.put("user/empathy", {"config.json": b"{}", "tokenizer.json": b"{}"})
-    where = {"revision": first.oid, "token": hub.token, "cache_dir": tmp_path / "cache"}
-    model, tokenizer = load_pretrained("user/empathy", **where)
-    assert_same_weights(model, tiny_model("bert"))
-    assert tokenizer(POST)["input_ids"] == wordpiece_tokenizer()(POST)["input_ids"]
-    hub.requests.clear()
-    load_pretrained("user/empathy", **where, local_files_only=True)
-    assert not hub.requests
+    script = f"""
+        import json
+        from modeling_empathy.checkpoints.loading import load_pretrained
+
+        where = {{"revision": {first.oid!r}, "token": {hub.read_token!r}, "cache_dir": {str(tmp_path / "cache")!r}}}
+        model, tokenizer = load_pretrained("user/empathy", **where)
+        model.save_pretrained({str(tmp_path / "loaded")!r})
+        load_pretrained("user/empathy", local_files_only=True, **where)
+        try:
+            load_pretrained("user/empathy", local_files_only=True, **where | {{"cache_dir": {str(tmp_path)!r}}})
+        except OSError:
+            print(json.dumps(tokenizer({POST!r})["input_ids"]))
+    """
+    assert run(script, hub, tmp_path / "home", token=None) == wordpiece_tokenizer()(POST)["input_ids"]
+    assert_same_weights(EmpathyModel.from_pretrained(tmp_path / "loaded"), tiny_model("bert"))
 
 
 def test_errors_are_those_of_from_pretrained(whole, tmp_path):

@@ -11,7 +11,6 @@ import yaml
 
 from modeling_empathy import MECHANISMS, EmpathyModel
 from modeling_empathy.errors import InputError
-from modeling_empathy.hub.load_check import check_model_loads
 from modeling_empathy.hub.staging import Publication, is_pickle, stage_model
 from tests.hub.run_records import run_record
 from tests.model.test_travelling_code import TRAVELLING
@@ -175,16 +174,3 @@ def test_folders_that_are_no_checkpoint_are_refused(folder, staging, tmp_path):
         with pytest.raises(InputError, match=message):
             stage_model(str(folder), staging)
     assert not any(staging.iterdir())
-
-
-@pytest.mark.slow
-def test_what_does_not_load_or_says_something_else_without_the_package_is_not_published(folder, staging):
-    stage_model(str(folder), staging)
-    check_model_loads(staging)
-    code = (staging / "modeling_empathy.py").read_text()
-    (staging / "modeling_empathy.py").write_text(code.replace("/ temperatures", "* 2 / temperatures"))
-    with pytest.raises(InputError, match="gives other scores where this package is not installed"):
-        check_model_loads(staging)
-    (staging / "encoded_pairs.py").write_text("import modeling_empathy\n")
-    with pytest.raises(InputError, match=r"can't be loaded without this package: .*modeling_empathy"):
-        check_model_loads(staging)
