@@ -16,7 +16,7 @@ from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from ..model.pipeline_empathy import own_tokenizer
 from ..original_names import PICKLES, checkpoint_folder
-from .deltas import is_packed, load_packed_model
+from .deltas import PRETRAINED, is_packed, load_packed_model
 from .original_pth import model_from_pth
 
 
@@ -52,22 +52,12 @@ def load_checkpoint(
     if tokenizer is not None:
         return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
     try:
-        return model, _tokenizer(_source(name), model.config)
+        return model, checkpoint_tokenizer(_source(name), model.config)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(
             f"{name!r} has no tokenizer that could be loaded ({first_line(error)}): save the encoder's into it, or "
             "name one with --tokenizer."
         ) from None
-
-
-def load_pretrained(name, **kwargs):  # type: ignore
-    from .deltas import PRETRAINED
-
-    name = PRETRAINED if name is None else name
-    if Path(name, DELTAS).is_file():
-        return load_packed(Path(name))
-    model = EmpathyModel.from_pretrained(name, **kwargs)
-    return model, own_tokenizer(name, model.config)
 
 
 def load_model(name: str) -> EmpathyModel:
@@ -82,11 +72,14 @@ def load_model(name: str) -> EmpathyModel:
         raise InputError(f"No model can be loaded from {source!r}: {first_line(error)}{hint}") from None
 
 
-def load_pretrained(name: str | os.PathLike[str], **kwargs: Any) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
+def load_pretrained(
+    name: str | os.PathLike[str] | None, **kwargs: Any
+) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
     """Loads a checkpoint with its tokenizer as `from_pretrained` does, errors included, and a packed one as well.
 
     Args:
-        name: A folder of a whole or of a packed checkpoint, or a repository on the Hub.
+        name: A folder of a whole or of a packed checkpoint, or a repository on the Hub; None for the model that is
+            part of the package.
         **kwargs: Those of `from_pretrained` (`revision`, `token`, `cache_dir`, `local_files_only`, `subfolder`,
             `dtype`, `device_map`, `attn_implementation`). For a packed checkpoint `dtype` alone, a `torch.dtype` or
             its name.
@@ -95,9 +88,17 @@ def load_pretrained(name: str | os.PathLike[str], **kwargs: Any) -> tuple[Empath
         InputError: If a packed checkpoint can't be loaded, or not with these keywords.
         OSError: If there is no whole checkpoint; this and other errors are those of `from_pretrained`.
     """
+    name = PRETRAINED if name is None else name
     model = _model(name, **kwargs)
     of_repository = {key: value for key, value in kwargs.items() if key not in _OF_WEIGHTS}
-    return model, _tokenizer(name, model.config, **of_repository)
+    return model, checkpoint_tokenizer(name, model.config, **of_repository)
+
+
+def checkpoint_tokenizer(
+    source: str | os.PathLike[str], config: EmpathyConfig, **kwargs: Any
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a whole or packed checkpoint: a folder, or a name on the Hub."""
+    return load_tokenizer(EMBEDDED) if is_packed(source) else own_tokenizer(source, config, **kwargs)
 
 
 def resolve_device(device: str | None) -> torch.device:
@@ -127,11 +128,6 @@ def _dtype(value: Any) -> torch.dtype:
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise InputError(f"dtype={value!r}: name one of torch's types of floating point numbers, such as 'bfloat16'.")
     return dtype
-
-
-def _tokenizer(source: str | os.PathLike[str], config: EmpathyConfig, **kwargs: Any) -> PreTrainedTokenizerBase:
-    """The tokenizer of a whole or packed checkpoint."""
-    return load_tokenizer(EMBEDDED) if is_packed(source) else own_tokenizer(source, config, **kwargs)
 
 
 def _source(name: str) -> str:

@@ -8,11 +8,10 @@ from typing import Any, Literal, cast
 
 import torch
 
-from ..checkpoints.deltas import DELTAS
-from ..encoders import EMBEDDED, load_tokenizer
+from ..checkpoints.loading import checkpoint_tokenizer
+from ..encoders import load_tokenizer
 from ..errors import InputError, first_line
 from ..model.configuration_empathy import EmpathyConfig
-from ..model.pipeline_empathy import own_tokenizer
 from ..original_names import checkpoint_folder
 from .interface import LoadedBackend, ResponseBatch
 
@@ -96,9 +95,7 @@ def load_onnx(
     if not folder.is_dir():
         raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
     config = EmpathyConfig.from_pretrained(folder)
-    if tokenizer is None and (folder / DELTAS).is_file():
-        tokenizer = EMBEDDED
-    loaded_tokenizer = own_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
+    loaded_tokenizer = checkpoint_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
     return LoadedBackend(OnnxBackend(folder / "onnx", precision=cast("Precision", dtype)), loaded_tokenizer, config)
 
 
