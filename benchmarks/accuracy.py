@@ -35,6 +35,7 @@ from modeling_empathy.checkpoints.loading import load_checkpoint, resolve_device
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.files.whole_files import write_whole
+from modeling_empathy.model.mechanisms import IDS
 from modeling_empathy.training.arguments import DataArguments, ModelArguments
 from modeling_empathy.training.data import read_corpus
 from modeling_empathy.training.parsing import RECIPES, parse_arguments
@@ -259,7 +260,7 @@ def read_predictions(folder: Path) -> tuple[list[tuple[str, str]], dict[str, lis
     ids: list[tuple[str, str]] = []
     predictions = {}
     for mechanism, path in _prediction_files(folder, _read(folder)).items():
-        rows = pq.read_table(path, columns=["sp_id", "rp_id", mechanism]).to_pylist()
+        rows = pq.read_table(path, columns=[*IDS, mechanism]).to_pylist()
         own = [(row["sp_id"], row["rp_id"]) for row in rows]
         ids = ids or own
         if ids != own:

@@ -23,7 +23,7 @@ from benchmarks.paired_bootstrap import Estimate
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.corpus.splits import split_of
 from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
-from modeling_empathy.model.mechanisms import MECHANISMS
+from modeling_empathy.model.mechanisms import MECHANISMS, POSTS
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def repeated(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, A
     """All two rows of the same posts."""
     copies = defaultdict(list)
     for row in rows:
-        copies[tuple(" ".join(row[post].lower().split()) for post in ("seeker_post", "response_post"))].append(row)
+        copies[tuple(" ".join(row[post].lower().split()) for post in POSTS)].append(row)
     for of_pair in copies.values():
         yield from combinations(of_pair, 2)
 

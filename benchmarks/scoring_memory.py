@@ -17,6 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from dataset_scripts.epitome import load_epitome
+from modeling_empathy.model.mechanisms import POSTS
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
             source = Path(folder, "pairs.csv")
             with source.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
-                writer.writerow(["id", "seeker_post", "response_post"])
+                writer.writerow(["id", *POSTS])
                 writer.writerows((index, *pair) for index, pair in enumerate(islice(cycle(pairs), length)))
             peak, seconds = measured(arguments.model, source, Path(folder, "scores.csv"))
         print(f"| {length} | {peak:.0f} | {seconds:.0f} |", flush=True)

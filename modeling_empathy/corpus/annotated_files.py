@@ -17,15 +17,12 @@ from ..model.mechanisms import LEVELS
 from .alignment_report import AlignmentReport
 from .annotated_csv import read_mechanism
 from .original_csv import PREPARED_COLUMNS, read_prepared_csv
-from .pairs import COLUMNS, AnnotatedPair
+from .pairs import COLUMNS, TEXTS, AnnotatedPair
 from .provenance import record_provenance
 
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-TEXTS = ("sp_id", "rp_id", "seeker_post", "response_post")
 
 
 def annotation_features(with_token_labels: bool = False) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from ..files.whole_files import write_whole
 from ..model.mechanisms import MECHANISMS
 from .alignment_report import AlignmentReport
 from .annotated_csv import read_mechanism
-from .annotated_files import TEXTS, annotation_features, rationales_in
+from .annotated_files import annotation_features, rationales_in
 from .joined_mechanisms import join_mechanisms
-from .pairs import JoinedPair
+from .pairs import TEXTS, JoinedPair
 from .provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder
 from .splits import split_of
 from .token_labels import label_responses

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..errors import InputError, shortened
+from ..model.mechanisms import IDS
 from .pairs import AnnotatedPair, JoinedPair
 from .rationale_alignment import is_shortened, map_span
 
@@ -32,7 +33,7 @@ def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) ->
     joined = []
     for rows in zip(*(pairs for _, pairs in files.values()), strict=True):
         copies = [(name, pair) for (name, _), pair in zip(files.values(), rows, strict=True)]
-        for column in ("sp_id", "rp_id"):
+        for column in IDS:
             _check_same_id(copies, column)
         response = _fullest(copies, "response_post")
         annotations = {

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..model.mechanisms import IDS, POSTS
 
-COLUMNS = ("sp_id", "rp_id", "seeker_post", "response_post", "level", "rationales")
+
+TEXTS = (*IDS, *POSTS)
+COLUMNS = (*TEXTS, "level", "rationales")
 
 
 @dataclass

@@ -11,6 +11,7 @@ import torch
 from tqdm.auto import tqdm
 
 from ..corpus.features import EmpathyDataCollator
+from ..corpus.pairs import TEXTS
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.encoded_pairs import EncodedPair
 from ..model.mechanisms import LEVELS
@@ -94,7 +95,7 @@ def held_out_predictions(features: datasets.Dataset, predicted: Predicted, confi
             truncated={},
         )
         tokens = len(pair.response_input_ids)
-        described = {name: row[name] for name in ("sp_id", "rp_id", "seeker_post", "response_post")}
+        described = {name: row[name] for name in TEXTS}
         for position, mechanism in enumerate(config.mechanisms):
             levels = probabilities[index][position]
             scores = predicted.rationale_probabilities[index, :tokens, position].tolist()

@@ -12,11 +12,10 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from .rationale_decisions import clauses_of_tokens
+from .mechanisms import POSTS
 
 
 logger = logging.get_logger(__name__)
-
-POSTS = ("seeker_post", "response_post")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The mechanisms of empathy, and the levels at which they are communicated (Sharma et al., EMNLP 2020, section 3)."""
+"""The mechanisms of empathy, the levels at which they are communicated, and what the columns of a pair are called."""
 
 from typing import NamedTuple
 
@@ -28,3 +28,7 @@ ABBREVIATIONS = {record.name: record.code for record in _RECORDS}
 FILE_STEMS = {record.name: record.file_stem for record in _RECORDS}
 
 LEVELS = ("no", "weak", "strong")
+
+# Columns of a pair, in every file and data set: its two posts, and their ids.
+POSTS = ("seeker_post", "response_post")
+IDS = ("sp_id", "rp_id")

@@ -12,7 +12,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.pipelines import Pipeline
 
 from .configuration_empathy import EmpathyConfig
-from .encoded_pairs import POSTS, encode_pairs, pad_posts
+from .encoded_pairs import encode_pairs, pad_posts
+from .mechanisms import POSTS
 from .modeling_empathy import EmpathyModel
 from .results import Probabilities, ResultOptions, describe_pair, join_windows
 

@@ -14,13 +14,11 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, RowError, raise_error, shortened
 from ..files.csv_records import TEXT, check_columns, csv_rows, unreadable
+from ..model.mechanisms import IDS, POSTS
 
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 STDIN = Path("-")
-# A file without `id` may have these: the original's ids are the two with an underscore between them.
-_ID_PARTS = ("sp_id", "rp_id")
-_POSTS = ("seeker_post", "response_post")
 
 
 class InputPair(NamedTuple):
@@ -93,7 +91,7 @@ _Row = tuple[str, int, Mapping[str, Any]]
 
 
 def _csv_rows(lines: Iterable[str], name: str, on_error: Callable[[RowError], None]) -> Iterator[_Row]:
-    rows = csv_rows(lines, name, _POSTS, on_error)
+    rows = csv_rows(lines, name, POSTS, on_error)
     for number, row in enumerate(rows):
         if number == 0:
             _check_id(row.cells, name)
@@ -119,10 +117,10 @@ def _parquet_rows(path: Path) -> Iterator[_Row]:
     try:
         with pq.ParquetFile(path) as file:
             found = file.schema_arrow.names
-            check_columns(found, _POSTS, path.name)
+            check_columns(found, POSTS, path.name)
             _check_id(found, path.name)
             row = 0
-            for batch in file.iter_batches(1024, columns=[n for n in ("id", *_ID_PARTS, *_POSTS) if n in found]):
+            for batch in file.iter_batches(1024, columns=[n for n in ("id", *IDS, *POSTS) if n in found]):
                 for values in batch.to_pylist():
                     row += 1
                     yield f"{path.name}, row {row}", row, values
@@ -131,22 +129,22 @@ def _parquet_rows(path: Path) -> Iterator[_Row]:
 
 
 def _check_id(columns: Iterable[str], name: str) -> None:
-    if "id" not in columns and not all(part in columns for part in _ID_PARTS):
-        raise InputError(f"{name}: the column 'id' is missing, or {' and '.join(map(repr, _ID_PARTS))} in its place.")
+    if "id" not in columns and not all(part in columns for part in IDS):
+        raise InputError(f"{name}: the column 'id' is missing, or {' and '.join(map(repr, IDS))} in its place.")
 
 
 def _checked_pair(place: str, line: int, values: Mapping[str, Any]) -> InputPair:
     def wrong(column: str, what: str) -> RowError:
         return RowError(f"{place}, column {column!r}: {what}, got {shortened(values.get(column))}.", line, values)
 
-    for column in _POSTS:
+    for column in POSTS:
         value = values.get(column)
         if not isinstance(value, str) or not value.strip():
             raise wrong(column, "expected text")
         if expected := unreadable(value):
             raise wrong(column, expected)
     own = values.get("id", "")
-    parts = [own] if own not in ("", None) else [values.get(part) for part in _ID_PARTS]
+    parts = [own] if own not in ("", None) else [values.get(part) for part in IDS]
     if any(part is None for part in parts):
         raise wrong("id", "expected a value")
     return InputPair("_".join(map(str, parts)), values["seeker_post"], values["response_post"])

@@ -29,12 +29,12 @@ from ..encoders import load_tokenizer, name_on_hub, resolve_encoder
 from ..errors import InputError, first_line, shortened
 from ..files.whole_files import whole_folder
 from ..hub.cards import CARD
+from ..model.mechanisms import POSTS
 from .arguments import EmpathyTrainingArguments
 
 
 logger = logging.get_logger(__name__)
 
-_POSTS = ("seeker_post", "response_post")
 _MODEL_INPUTS = ("input_ids", "attention_mask", "special_tokens_mask")
 
 
@@ -156,7 +156,7 @@ def training_posts(corpus: datasets.DatasetDict) -> list[str]:
     """The posts and responses of the train split, each once; none that validation or test has too."""
 
     def posts_of(split: str) -> dict[str, None]:
-        return dict.fromkeys(post for column in _POSTS for post in corpus[split][column])
+        return dict.fromkeys(post for column in POSTS for post in corpus[split][column])
 
     measured_on = posts_of("validation") | posts_of("test")
     return [post for post in posts_of("train") if post not in measured_on]

@@ -12,9 +12,7 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, shortened
 from ..files.csv_records import TEXT, check_columns, csv_header, read_csv, unreadable
-
-
-_POSTS = ("seeker_post", "response_post")
+from ..model.mechanisms import POSTS
 
 
 def read_posts(path: Path, column: str | None = None) -> list[str]:
@@ -101,7 +99,7 @@ def _parquet_posts(path: Path, column: str | None) -> _Places:
 
 def _columns(found: Sequence[str], column: str | None, name: str) -> list[str]:
     """The columns that hold posts."""
-    columns = [column] if column is not None else [post for post in _POSTS if post in found] or ["text"]
+    columns = [column] if column is not None else [post for post in POSTS if post in found] or ["text"]
     check_columns(found, columns, name)
     return columns
 
