@@ -87,8 +87,8 @@ def score(
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
+    from ..files.rows import STDIN, format_of
     from ..scoring.engine import ScoringEngine, load_engines
-    from ..scoring.input_pairs import STDIN, format_of
     from ..scoring.score_file import score_file
 
     given = by_mechanism(ER_model_path, IP_model_path, EX_model_path)

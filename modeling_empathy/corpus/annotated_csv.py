@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ..errors import InputError
-from ..files.csv_records import CsvRow, check_text, read_csv, wrong_cell
+from ..files.rows import Row, check_columns, read_rows
 from ..model.mechanisms import LEVELS
 from .alignment_report import AlignmentReport
-from .pairs import COLUMNS, AnnotatedPair
+from .pairs import COLUMNS, TEXTS, AnnotatedPair
 from .rationale_alignment import align_rationale
 
 
@@ -24,7 +25,8 @@ def read_mechanism(path: Path, report: AlignmentReport, name: str | None = None)
         InputError: Where the file can't be read as annotated pairs.
     """
     name = name or path.name
-    pairs = [_checked_pair(name, row) for row in read_csv(path, COLUMNS, name)]
+    rows = read_rows(path, partial(check_columns, COLUMNS), "csv", name=name)
+    pairs = [_checked_pair(row) for row in rows]
     if not pairs:
         raise InputError(f"{name} has no rows.")
     for pair in pairs:
@@ -37,26 +39,25 @@ def read_mechanism(path: Path, report: AlignmentReport, name: str | None = None)
     return pairs
 
 
-def checked_level(name: str, row: CsvRow) -> int:
+def checked_level(row: Row) -> int:
     """The level in a row's column `level`; raises a `RowError` if it is none."""
-    if row.cells["level"].strip() not in {str(level) for level in range(len(LEVELS))}:
-        raise wrong_cell(name, row, "level", f"expected one of {', '.join(map(str, range(len(LEVELS))))}")
-    return int(row.cells["level"])
+    levels = [str(level) for level in range(len(LEVELS))]
+    if row.values["level"].strip() not in levels:
+        raise row.error("level", f"expected one of {', '.join(levels)}")
+    return int(row.values["level"])
 
 
-def _checked_pair(name: str, row: CsvRow) -> AnnotatedPair:
-    cells = row.cells
+def _checked_pair(row: Row) -> AnnotatedPair:
     for column in COLUMNS:
-        check_text(name, row, column, may_be_empty=column == "rationales")
-    level = checked_level(name, row)
-    rationales = [part for part in cells["rationales"].split("|") if part.strip()]
+        row.text(column, "expected a value", may_be_blank=column == "rationales")
+    sp_id, rp_id, seeker_post, response_post = (row.values[column] for column in TEXTS)
     return AnnotatedPair(
-        row=row.row,
+        row=row.number,
         line=row.line,
-        sp_id=cells["sp_id"],
-        rp_id=cells["rp_id"],
-        seeker_post=cells["seeker_post"],
-        response_post=cells["response_post"],
-        level=level,
-        rationales=rationales,
+        sp_id=sp_id,
+        rp_id=rp_id,
+        seeker_post=seeker_post,
+        response_post=response_post,
+        level=checked_level(row),
+        rationales=[part for part in row.values["rationales"].split("|") if part.strip()],
     )

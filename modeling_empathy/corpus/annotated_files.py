@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import datasets
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ..errors import InputError, shortened
-from ..files.csv_records import check_columns, csv_header
+from ..errors import InputError
+from ..files.rows import Row, check_columns, csv_header, read_rows
 from ..model.mechanisms import LEVELS
 from .alignment_report import AlignmentReport
 from .annotated_csv import read_mechanism
@@ -100,23 +99,20 @@ def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -
 
 
 def _read_parquet(path: Path) -> datasets.Dataset:
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} can't be read as Parquet: {error}") from None
     features = row_features()
-    check_columns(table.column_names, list(features), path.name)
-    rows = table.select(list(features)).to_pylist()
+    rows = [_checked_values(row) for row in read_rows(path, partial(check_columns, list(features)), "parquet")]
     if not rows:
         raise InputError(f"{path.name} has no rows.")
-    for number, row in enumerate(rows, start=1):
-        place = f"{path.name}, row {number}"
-        for column in TEXTS:
-            if not isinstance(row[column], str) or not row[column].strip():
-                raise InputError(f"{place}, column {column!r}: expected text, got {shortened(row[column])}.")
-        if row["level"] not in range(len(LEVELS)):
-            raise InputError(f"{place}, column 'level': expected 0, 1 or 2, got {shortened(row['level'])}.")
-        for span in row["rationales"] or ():
-            if row["response_post"][span["start"] : span["end"]] != span["text"] or not span["text"]:
-                raise InputError(f"{place}, column 'rationales': {span} is not in the response.")
     return datasets.Dataset.from_list(rows, features=features)
+
+
+def _checked_values(row: Row) -> dict[str, Any]:
+    for column in TEXTS:
+        row.text(column)
+    if row.values["level"] not in range(len(LEVELS)):
+        raise row.error("level", "expected 0, 1 or 2")
+    response = row.values["response_post"]
+    for span in row.values["rationales"] or ():
+        if response[span["start"] : span["end"]] != span["text"] or not span["text"]:
+            raise InputError(f"{row.place}, column 'rationales': {span} is not in the response.")
+    return row.values

@@ -12,11 +12,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files.csv_records import CsvRow, check_text, read_csv, wrong_cell
+from ..files.rows import Row, check_columns, read_rows
 from ..model.rationale_spans import token_scores_to_spans
 from .annotated_csv import checked_level
 from .pairs import AnnotatedPair
@@ -106,15 +107,15 @@ def read_prepared_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length
     Raises:
         RowError: If a cell is not what it should be, or the labels were made with another tokenizer or length.
     """
-    for row in read_csv(path, _REQUIRED, path.name):
+    for row in read_rows(path, partial(check_columns, _REQUIRED), "csv"):
         for column in _REQUIRED:
-            check_text(path.name, row, column)
-        yield _read_row(path.name, row, tokenizer, max_length)
+            row.text(column, "expected a value")
+        yield _read_row(row, tokenizer, max_length)
 
 
-def _read_row(name: str, row: CsvRow, tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any]:
-    labels = _checked_labels(name, row, max_length)
-    response = row.cells["response_post"]
+def _read_row(row: Row, tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any]:
+    labels = _checked_labels(row, max_length)
+    response = row.values["response_post"]
     encoded = tokenizer(
         response,
         truncation=True,
@@ -123,39 +124,36 @@ def _read_row(name: str, row: CsvRow, tokenizer: PreTrainedTokenizerBase, max_le
         return_special_tokens_mask=True,
     )
     tokens = len(encoded["input_ids"])
-    trimmed = row.cells.get("rationale_labels_trimmed", "").strip()
+    trimmed = row.values.get("rationale_labels_trimmed", "").strip()
     if trimmed and trimmed != str(2 * (tokens - 1) - 1):
         expected = f"expected {2 * (tokens - 1) - 1} for the {tokens} tokens of this response; was the file prepared "
-        raise wrong_cell(
-            name, row, "rationale_labels_trimmed", expected + "for another --encoder? Give that one, or the raw file"
-        )
+        raise row.error("rationale_labels_trimmed", expected + "for another --encoder? Give that one, or the raw file")
     if any(labels[tokens:]):
-        raise wrong_cell(name, row, "rationale_labels", f"expected no 1 behind the {tokens} tokens of this response")
+        raise row.error("rationale_labels", f"expected no 1 behind the {tokens} tokens of this response")
     spans = []
     if not (tokens > 2 and all(labels[1:tokens])):
         spans = token_scores_to_spans(
             response, encoded["offset_mapping"], encoded["special_tokens_mask"], labels[:tokens]
         )
-    sp_id, _, rp_id = row.cells["id"].partition("_")
+    sp_id, _, rp_id = row.values["id"].partition("_")
     return {
         "sp_id": sp_id,
         "rp_id": rp_id or sp_id,
-        "seeker_post": row.cells["seeker_post"],
+        "seeker_post": row.values["seeker_post"],
         "response_post": response,
-        "level": checked_level(name, row),
+        "level": checked_level(row),
         "rationales": [{"start": span.start, "end": span.end, "text": span.text} for span in spans],
         "prepared_labels": labels,
     }
 
 
-def _checked_labels(name: str, row: CsvRow, max_length: int) -> list[int]:
-    parts = row.cells["rationale_labels"].split(",")
+def _checked_labels(row: Row, max_length: int) -> list[int]:
+    parts = row.values["rationale_labels"].split(",")
     if any(part not in ("0", "1") for part in parts):
-        raise wrong_cell(name, row, "rationale_labels", "expected 0 and 1 with commas between them")
+        raise row.error("rationale_labels", "expected 0 and 1 with commas between them")
     if len(parts) != max_length:
-        raise wrong_cell(
-            name, row, "rationale_labels", f"expected {max_length} labels, the maximum length here, found {len(parts)}"
-        )
+        expected = f"expected {max_length} labels, the maximum length here, found {len(parts)}"
+        raise row.error("rationale_labels", expected)
     return [int(part) for part in parts]
 
 

@@ -14,10 +14,11 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from ..errors import InputError, RowError, raise_error
+from ..files.rows import format_of
 from ..files.whole_files import check_apart, whole_file
 from ..model.encoded_pairs import EncodedPair
 from .engine import PAIRS_PER_CHUNK, ScoringEngine
-from .input_pairs import InputPair, format_of, read_pairs
+from .input_pairs import InputPair, read_pairs
 from .score_writer import ScoreWriter
 
 
@@ -76,7 +77,7 @@ def score_file(
     errors_path = output_path.with_name(output_path.name + ".errors.jsonl")
     with ExitStack() as stack:
         rejected = stack.enter_context(_RejectedRows(errors_path)) if skip_errors else None
-        pairs = read_pairs(input_path, format_of(input_path, input_format), rejected or raise_error)
+        pairs = read_pairs(input_path, input_format, rejected or raise_error)
         pairs = chain(list(islice(pairs, 1)), pairs)  # what is wrong with the file shows before the model is loaded
         temporary = stack.enter_context(whole_file(output_path))
         engines = load_engines()

@@ -65,11 +65,13 @@ def test_line_breaks_in_posts_keep_the_line_numbers_right(tmp_path):
         read(write_csv(tmp_path / "er.csv", rows))
 
 
-def test_long_posts_are_read_and_the_limit_of_csv_is_put_back(tmp_path):
-    before = csv.field_size_limit()
-    pairs = read(write_csv(tmp_path / "er.csv", [("s1", "r1", "a " * 200_000, "b", 0, "")]))
+def test_long_posts_are_read_whatever_the_limit_of_csv_was(tmp_path):
+    before = csv.field_size_limit(131_072)  # what Python begins with
+    try:
+        pairs = read(write_csv(tmp_path / "er.csv", [("s1", "r1", "a " * 200_000, "b", 0, "")]))
+    finally:
+        csv.field_size_limit(before)
     assert len(pairs[0].seeker_post) == 400_000
-    assert csv.field_size_limit() == before
 
 
 @pytest.mark.parametrize(

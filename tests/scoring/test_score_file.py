@@ -16,7 +16,7 @@ from modeling_empathy.errors import InputError, RowError
 from modeling_empathy.files.whole_files import whole_file, whole_folder
 from modeling_empathy.model.mechanisms import ABBREVIATIONS
 from modeling_empathy.scoring.engine import ScoringEngine
-from modeling_empathy.scoring.input_pairs import InputPair, format_of, read_pairs
+from modeling_empathy.scoring.input_pairs import InputPair, read_pairs
 from modeling_empathy.scoring.score_file import score_file
 from modeling_empathy.scoring.score_writer import ScoreWriter
 from tests.csv_files import write_csv
@@ -284,12 +284,6 @@ def test_reading_and_writing_hold_no_more_of_a_long_file_than_of_a_short_one(tmp
 
     peak(10)
     assert peak(20_000) < 1.5 * peak(1_000)
-
-
-def test_formats_go_by_the_ending_unless_one_is_named():
-    assert format_of(Path("x.NDJSON")) == "jsonl" and format_of(Path("x"), "csv") == "csv"
-    with pytest.raises(InputError, match="names no format"):
-        format_of(Path("x.txt"))
 
 
 def test_errors_of_the_disk_speak_of_the_output_and_not_of_its_temporary_name(tmp_path):
