@@ -17,7 +17,8 @@ from pathlib import Path
 
 from benchmarks.machine import median_of
 from dataset_scripts.epitome import load_epitome
-from modeling_empathy.corpus.annotated_files import read_pairs
+from modeling_empathy.corpus.alignment_report import AlignmentReport
+from modeling_empathy.corpus.annotated_csv import read_mechanism
 from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.corpus.provenance import sample_folder
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer
@@ -31,9 +32,9 @@ def main() -> None:
     files = sorted((args.data_dir or sample_folder()).glob("*s-*.csv"))
     tokenizer = load_tokenizer(EMBEDDED)
     with contextlib.redirect_stderr(io.StringIO()), tempfile.TemporaryDirectory() as folder:
-        rows = sum(len(read_pairs(path)) for path in files)
+        rows = sum(len(read_mechanism(path, AlignmentReport())) for path in files)
         parts = {
-            "reading and aligning": lambda: [read_pairs(path) for path in files],
+            "reading and aligning": lambda: [read_mechanism(path, AlignmentReport()) for path in files],
             "all, in a process that runs": partial(prepared, files, Path(folder)),
             "all, a new process for each file": partial(commands, files, Path(folder)),
         }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..corpus.alignment_report import AlignmentReport
 from .options import told
 
 
@@ -33,4 +35,27 @@ def prepare(
     """
     from ..corpus.preparation import prepare_file
 
-    print(prepare_file(input_path, output_path, encoder, max_len))
+    prepared = prepare_file(input_path, output_path, encoder, max_len)
+    print(_summary(prepared.report), file=sys.stderr)
+    labels = f"{max_len} labels each" if output_path.suffix == ".csv" else "spans and a label for each token"
+    print(f"{prepared.pairs} pairs with {labels}: {output_path}")
+
+
+def _summary(report: AlignmentReport) -> str:
+    lines = [f"Aligned {report.rationales - len(report.unaligned)} of {report.rationales} rationales."]
+    for name, counts in report.files.items():
+        levels = " / ".join(map(str, counts.levels))
+        aligned = counts.aligned_exactly + counts.aligned_by_folding
+        lines.append(
+            f"  {name}: {counts.rows} rows (levels {levels}), "
+            f"{aligned} of {counts.rationales} rationales aligned, {counts.aligned_by_folding} of them by folding"
+        )
+    for rationale in report.unaligned[:3]:
+        lines.append(f"  not aligned: {rationale['file']}, row {rationale['row']} (line {rationale['line']})")
+    if len(report.unaligned) > 3:
+        lines.append(f"  and {len(report.unaligned) - 3} more, all listed in the report")
+    if report.without_rationale:
+        lines.append(f"  {len(report.without_rationale)} rows with a level above 0 and no rationale")
+    if report.rationale_at_level_0:
+        lines.append(f"  {len(report.rationale_at_level_0)} rows with a rationale at level 0")
+    return "\n".join(lines)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass, field
 
 from ..model.mechanisms import LEVELS
 from .pairs import AnnotatedPair
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -80,27 +84,17 @@ class AlignmentReport:
         """The whole report, counts first."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
-    def summary(self) -> str:
-        """A few lines for the screen."""
-        lines = [f"Aligned {self.rationales - len(self.unaligned)} of {self.rationales} rationales."]
-        for name, counts in self.files.items():
-            levels = " / ".join(map(str, counts.levels))
-            aligned = counts.aligned_exactly + counts.aligned_by_folding
-            lines.append(
-                f"  {name}: {counts.rows} rows (levels {levels}), "
-                f"{aligned} of {counts.rationales} rationales aligned, {counts.aligned_by_folding} of them by folding"
-            )
-        for one in self.unaligned[:3]:
-            lines.append(f"  not aligned: {one['file']}, row {one['row']} (line {one['line']})")
-        if len(self.unaligned) > 3:
-            lines.append(f"  and {len(self.unaligned) - 3} more, all listed in the report")
-        if self.without_rationale:
-            lines.append(f"  {len(self.without_rationale)} rows with a level above 0 and no rationale")
-        if self.rationale_at_level_0:
-            lines.append(f"  {len(self.rationale_at_level_0)} rows with a rationale at level 0")
-        if self.truncated is not None:
-            lines.append(f"  cut by the tokenizer: {self.truncated}")
-        return "\n".join(lines)
+
+def log_alignment(report: AlignmentReport, listed: str) -> None:
+    """Warns of rationales that are not in their response; that all are there is no more than information.
+
+    Args:
+        report: What became of the rationales.
+        listed: Where those that are not there are listed.
+    """
+    level = logging.WARNING if report.unaligned else logging.INFO
+    counts = f"{len(report.unaligned)} of {report.rationales}"
+    logger.log(level, f"{counts} rationales are not in their response: {listed}")
 
 
 def _place(file: str, pair: AnnotatedPair) -> dict[str, str | int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ import datasets
 from ..errors import InputError
 from ..files.rows import Row, check_columns, csv_header, read_rows
 from ..model.mechanisms import LEVELS
-from .alignment_report import AlignmentReport
+from .alignment_report import AlignmentReport, log_alignment
 from .annotated_csv import read_mechanism
 from .original_csv import PREPARED_COLUMNS, read_prepared_csv
 from .pairs import COLUMNS, TEXTS, AnnotatedPair
@@ -69,14 +68,6 @@ def read_annotated(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: i
     return rows
 
 
-def read_pairs(path: Path) -> list[AnnotatedPair]:
-    """Reads a CSV file in the published columns and says on standard error what could not be aligned."""
-    report = AlignmentReport()
-    pairs = read_mechanism(path, report)
-    print(report.summary(), file=sys.stderr)
-    return pairs
-
-
 def as_row(pair: AnnotatedPair) -> dict[str, Any]:
     """An annotated pair as a row of a data set."""
     rationales = rationales_in(pair.response_post, pair.spans)
@@ -95,7 +86,11 @@ def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -
             f"{path.name} is no annotated file: expected the columns {', '.join(COLUMNS)}, or those of a prepared "
             f"file, {', '.join(PREPARED_COLUMNS)}; the header has {', '.join(map(repr, header))}."
         )
-    return datasets.Dataset.from_list([as_row(pair) for pair in read_pairs(path)], features=row_features())
+    report = AlignmentReport()
+    pairs = read_mechanism(path, report)
+    places = [f", row {unaligned['row']} (line {unaligned['line']})" for unaligned in report.unaligned]
+    log_alignment(report, path.name + "".join(places))
+    return datasets.Dataset.from_list([as_row(pair) for pair in pairs], features=row_features())
 
 
 def _read_parquet(path: Path) -> datasets.Dataset:

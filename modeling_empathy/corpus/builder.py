@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ import datasets
 from ..errors import InputError
 from ..files.whole_files import write_whole
 from ..model.mechanisms import MECHANISMS
-from .alignment_report import AlignmentReport
+from .alignment_report import AlignmentReport, log_alignment
 from .annotated_csv import read_mechanism
 from .annotated_files import annotation_features, rationales_in
 from .joined_mechanisms import join_mechanisms
@@ -131,7 +130,7 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         )
         # Until all is built, the output folder has a provisional name.
         built = Path(self._output_dir.removesuffix(".incomplete"))
-        print(f"{report.summary()}\n  report: {built / REPORT_NAME}", file=sys.stderr)
+        log_alignment(report, f"see {built / REPORT_NAME}")
         splits: dict[str, list[dict[str, Any]]] = {"train": [], "validation": [], "test": []}
         for example in examples:
             splits[split_of(example["sp_id"], self.config.salt)].append(

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import datasets
 
 from ..encoders import load_tokenizer
 from ..errors import InputError
 from ..files.whole_files import check_apart, write_whole
-from .annotated_files import as_row, read_pairs, row_features
+from .alignment_report import AlignmentReport
+from .annotated_csv import read_mechanism
+from .annotated_files import as_row, row_features
 from .original_csv import write_prepared_csv
+from .pairs import AnnotatedPair
 from .token_labels import label_responses
 
 
-def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-base", max_length: int = 64) -> str:
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class PreparedFile:
+    """What was written.
+
+    Attributes:
+        pairs: How many.
+        report: What became of their rationales.
+    """
+
+    pairs: int
+    report: AlignmentReport
+
+
+def prepare_file(
+    input_path: Path, output_path: Path, encoder: str = "roberta-base", max_length: int = 64
+) -> PreparedFile:
     """Labels the tokens of annotated pairs.
 
     Args:
@@ -24,9 +49,6 @@ def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-ba
             character spans, and `rationale_labels`, -100 on special tokens and where nothing is known.
         encoder: Whose tokenizer labels are made for.
         max_length: Tokens of a response, special tokens included.
-
-    Returns:
-        What was written, in a line.
 
     Raises:
         InputError: Where input or output can't be used; then nothing is written.
@@ -38,16 +60,19 @@ def prepare_file(input_path: Path, output_path: Path, encoder: str = "roberta-ba
     check_apart(input_path, output_path)
     as_original = output_path.suffix == ".csv"
     tokenizer = load_tokenizer(encoder, as_original=as_original)
-    pairs = read_pairs(input_path)
+    report = AlignmentReport()
+    pairs = read_mechanism(input_path, report)
     if as_original:
         write_whole(output_path, lambda path: write_prepared_csv(path, pairs, tokenizer, max_length))
-        return f"{len(pairs)} pairs with {max_length} labels each: {output_path}"
+    else:
+        write_whole(output_path, _labelled(pairs, tokenizer, max_length).to_parquet)
+    return PreparedFile(len(pairs), report)
+
+
+def _labelled(pairs: Sequence[AnnotatedPair], tokenizer: PreTrainedTokenizerBase, max_length: int) -> datasets.Dataset:
     rows = [as_row(pair) for pair in pairs]
     _, labels, _ = label_responses(
         tokenizer, [row["response_post"] for row in rows], [[row] for row in rows], max_length=max_length
     )
-    labelled = [row | {"rationale_labels": own} for row, [own] in zip(rows, labels, strict=True)]
-    write_whole(
-        output_path, datasets.Dataset.from_list(labelled, features=row_features(with_token_labels=True)).to_parquet
-    )
-    return f"{len(pairs)} pairs with spans and a label for each token: {output_path}"
+    labelled = [row | {"rationale_labels": of_row} for row, [of_row] in zip(rows, labels, strict=True)]
+    return datasets.Dataset.from_list(labelled, features=row_features(with_token_labels=True))

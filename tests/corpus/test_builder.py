@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -119,7 +120,7 @@ def test_the_environment_names_a_folder_and_data_dir_wins(tmp_path, folder, monk
     assert sum(len(rows) for rows in load(tmp_path, data_dir=str(other)).values()) == 30
 
 
-def test_a_report_lies_beside_the_data_and_strict_raises(tmp_path, folder, capsys):
+def test_a_report_lies_beside_the_data_and_strict_raises(tmp_path, folder, caplog, capsys):
     rows = [("s1", "r1", "a", "I am here", 1, "I was there|"), *[(f"s{n}", "r", "a", "b", 0, "") for n in range(40)]]
     write_csv(folder / "explorations-test.csv", rows)
     builder = EpitomeReddit(config_name="explorations", data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
@@ -136,7 +137,9 @@ def test_a_report_lies_beside_the_data_and_strict_raises(tmp_path, folder, capsy
         }
     ]
     assert report["files"]["explorations-test.csv"]["rows"] == 41
-    assert "Aligned 0 of 1 rationales." in capsys.readouterr().err
+    warning = f"1 of 1 rationales are not in their response: see {Path(builder.cache_dir) / epitome.REPORT_NAME}"
+    assert [(record.levelname, record.message) for record in caplog.records] == [("WARNING", warning)]
+    assert "rationales" not in "".join(capsys.readouterr()), "the library does not print"
     with pytest.raises(InputError, match=r"explorations-test.csv, row 1 \(line 2\).*'I was there'"):
         load(tmp_path, "explorations", data_dir=str(folder), strict=True)
 
@@ -166,11 +169,16 @@ def test_a_small_corpus_has_splits_without_rows(tmp_path):
     assert corpus["train"].features == corpus["validation"].features == corpus["test"].features
 
 
-def test_unchanged_files_are_not_built_again(tmp_path, folder, capsys):
+def test_unchanged_files_are_not_built_again(tmp_path, folder, caplog):
+    caplog.set_level(logging.INFO, "modeling_empathy")
     load(tmp_path, data_dir=str(folder))
-    assert "Aligned" in capsys.readouterr().err
+    [record] = caplog.records
+    assert (record.levelname, record.message.partition(":")[0]) == (
+        "INFO",
+        "0 of 78 rationales are not in their response",
+    )
     load(tmp_path, data_dir=str(folder))
-    assert "Aligned" not in capsys.readouterr().err
+    assert caplog.records == [record]
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
@@ -262,11 +270,12 @@ def test_token_labels_say_what_unannotated_means_and_report_the_cut(tmp_path, fo
     assert report["truncated"]["cut"] == {"explorations": 26}
 
 
-def test_parquet_instead_of_arrow(tmp_path, folder, capsys):
+def test_parquet_instead_of_arrow(tmp_path, folder, caplog):
+    caplog.set_level(logging.INFO, "modeling_empathy")
     builder = EpitomeReddit(data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
     builder.download_and_prepare(str(tmp_path / "parquet"), file_format="parquet")
     loaded = datasets.load_dataset("parquet", data_files=str(tmp_path / "parquet" / "*train*.parquet"), split="train")
     assert loaded["rp_id"] == load(tmp_path, data_dir=str(folder))["train"]["rp_id"]
     report = tmp_path / "parquet" / epitome.REPORT_NAME
     assert report.is_file()
-    assert f"report: {report}\n" in capsys.readouterr().err
+    assert f"see {report}\n" in caplog.text

@@ -1,11 +1,16 @@
 """The original's prepared files: written with correct labels, read whoever wrote them, refused if they do not fit."""
 
 import csv
+import logging
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from modeling_empathy.corpus.annotated_files import read_annotated, read_pairs
+from modeling_empathy.corpus.alignment_report import AlignmentReport
+from modeling_empathy.corpus.annotated_csv import read_mechanism
+from modeling_empathy.corpus.annotated_files import read_annotated
 from modeling_empathy.corpus.original_csv import PREPARED_COLUMNS, write_prepared_csv
 from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.encoders import load_tokenizer
@@ -88,13 +93,14 @@ def test_a_prepared_parquet_keeps_spans_and_reads_as_the_raw_file_does(raw, enco
     tokenizer = load_tokenizer(encoder)
     spans = read_annotated(tmp_path / "prepared.parquet", tokenizer, 32)
     assert spans.to_list() == read_annotated(raw, tokenizer, 32).to_list()
+    assert spans.features == read_annotated(raw, tokenizer, 32).features
     assert [span["text"] for span in spans[0]["rationales"]] == ["So SORRY", "Hugs!"]
 
 
 def test_files_of_the_original_preparation_are_read(corpus_dir, tmp_path, encoder):
     """A real file in its columns, as large as the original's: every row is there, and level 0 is unannotated."""
     tokenizer = load_tokenizer(encoder, as_original=True)
-    pairs = read_pairs(corpus_dir / "explorations-reddit.csv")
+    pairs = read_mechanism(corpus_dir / "explorations-reddit.csv", AlignmentReport())
     write_prepared_csv(tmp_path / "prepared.csv", pairs, tokenizer, 64)
     found = read_annotated(tmp_path / "prepared.csv", tokenizer, 64)
     assert len(found) == len(pairs) == 3084
@@ -123,6 +129,49 @@ def test_what_does_not_fit_is_refused_by_place(raw, encoder, tmp_path, changes, 
     write_csv(tmp_path / "changed.csv", [list(row.values()) for row in rows], PREPARED_COLUMNS)
     with pytest.raises(InputError, match=message):
         read_annotated(tmp_path / "changed.csv", load_tokenizer(encoder, as_original=True), 32)
+
+
+def test_prepared_pairs_are_counted_and_what_was_not_aligned_is_reported(raw, encoder, tmp_path, capsys):
+    for name in ("prepared.csv", "prepared.parquet"):
+        prepared = prepare_file(raw, tmp_path / name, encoder)
+        assert prepared.pairs == 4 and prepared.report.rationales == 3
+        assert [unaligned["rationale"] for unaligned in prepared.report.unaligned] == ["not in the response"]
+    assert "sample_ER" not in "".join(capsys.readouterr()), "the library does not print"
+
+
+def test_a_rationale_that_is_not_in_its_response_is_warned_of(raw, encoder, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "modeling_empathy")
+    read_annotated(raw, load_tokenizer(encoder), 32)
+    read_annotated(write_csv(tmp_path / "fine.csv", ROWS[:2]), load_tokenizer(encoder), 32)
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "1 of 3 rationales are not in their response: sample_ER.csv, row 3 (line 4)"),
+        ("INFO", "0 of 2 rationales are not in their response: fine.csv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeker_post": " "}, "column 'seeker_post': expected text, got ' '"),
+        ({"rp_id": None}, "column 'rp_id': expected text, got 'None'"),
+        ({"level": 3}, "column 'level': expected 0, 1 or 2, got '3'"),
+        ({"rationales": [{"start": 0, "end": 2, "text": "so"}]}, "column 'rationales': .* is not in the response"),
+    ],
+)
+def test_a_parquet_file_that_does_not_fit_is_refused_by_place(raw, encoder, tmp_path, changes, message):
+    path = tmp_path / "prepared.parquet"
+    prepare_file(raw, path, encoder)
+    rows = pq.read_table(path).to_pylist()
+    rows[1] |= changes
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    with pytest.raises(InputError, match=f"prepared.parquet, row 2, {message}"):
+        read_annotated(path, load_tokenizer(encoder), 32)
+    pq.write_table(pq.read_table(path).drop_columns(["level"]), path)
+    with pytest.raises(InputError, match=r"prepared\.parquet: the column 'level' is missing; the header has 'sp_id'"):
+        read_annotated(path, load_tokenizer(encoder), 32)
+    pq.write_table(pa.Table.from_pylist(rows).slice(0, 0), path)
+    with pytest.raises(InputError, match=r"prepared\.parquet has no rows"):
+        read_annotated(path, load_tokenizer(encoder), 32)
 
 
 def test_files_that_are_not_annotated_are_refused(tmp_path, encoder):

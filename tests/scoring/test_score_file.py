@@ -196,6 +196,7 @@ def test_a_bad_row_stops_by_its_line_or_goes_to_a_side_file(tmp_path, file_forma
         ("empty.csv", b"", "column 'seeker_post', 'response_post' is missing; the header has nothing"),
         ("wrong.csv", b"id,seeker,response\n1,a,b\n", "the header has 'id', 'seeker', 'response'"),
         ("noid.csv", b"seeker_post,response_post\na,b\n", "column 'id' is missing"),
+        ("header.csv", b"seeker_post,response_post\n", "column 'id' is missing, or 'sp_id' and 'rp_id' in its place"),
         ("broken.parquet", b"PAR1 and more", "can't be read as Parquet"),
         ("pairs.xlsx", b"", "names no format"),
         ("absent.csv", None, "not a file"),
