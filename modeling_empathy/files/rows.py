@@ -59,8 +59,8 @@ class Row(NamedTuple):
         value = self.values.get(column)
         if not isinstance(value, str) or not (value.strip() or may_be_blank):
             raise self.error(column, expected)
-        if readable := unreadable(value):
-            raise self.error(column, readable)
+        if problem := unreadable(value):
+            raise self.error(column, problem)
         return value
 
 

@@ -55,10 +55,12 @@ def _columns(header: Sequence[str], name: str) -> list[str]:
 
 
 def _checked_pair(row: Row) -> InputPair:
-    posts = [row.text(column) for column in POSTS]
-    pair_id = row.values.get("id", "")
-    # The original's ids are the two posts' with an underscore between them.
-    parts = [pair_id] if pair_id not in ("", None) else [row.values.get(part) for part in IDS]
-    if any(part is None for part in parts):
-        raise row.error("id", "expected a value")
-    return InputPair("_".join(map(str, parts)), *posts)
+    seeker_post, response_post = row.text("seeker_post"), row.text("response_post")
+    pair_id = row.values.get("id")
+    if pair_id in ("", None):
+        # The original's ids are the two posts' with an underscore between them.
+        parts = [row.values.get(part) for part in IDS]
+        if None in parts:
+            raise row.error("id", "expected a value")
+        pair_id = "_".join(map(str, parts))
+    return InputPair(str(pair_id), seeker_post, response_post)
