@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modeling_empathy.cli.options import DataDir, Salt, Source, new_app, told
+from modeling_empathy.cli.options import DataDir, Salt, Source, new_app, reports_errors
 
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _LOADED = {"model": "it loads, and gives the same scores", "dataset": "it loads,
 
 
 @app.command()
-@told("push_to_hub.py", when_interrupted="look at the repository before you try again")
+@reports_errors("push_to_hub.py", when_interrupted="look at the repository before you try again")
 def model(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The checkpoint, as train_hf.py or convert left it.")],
     repo_id: RepoId,
@@ -82,7 +82,7 @@ def model(
 
 
 @app.command()
-@told("push_to_hub.py", when_interrupted="look at the repository before you try again")
+@reports_errors("push_to_hub.py", when_interrupted="look at the repository before you try again")
 def dataset(
     repo_id: RepoId,
     data_dir: DataDir = None,

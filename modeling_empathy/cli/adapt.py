@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from .options import DataDir, Salt, Source, told
+from .options import DataDir, Salt, Source, reports_errors
 
 
-@told("empathy")
+@reports_errors("empathy")
 def adapt(
     output_path: Annotated[
         Path, typer.Option("--output_path", metavar="DIR", help="What is written: a folder that isn't there yet.")

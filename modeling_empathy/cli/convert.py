@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .options import ModelPath, by_mechanism, mechanism_option, told
+from .options import OptionalModelPath, by_mechanism, mechanism_option, reports_errors
 
 
 if TYPE_CHECKING:
     from ..checkpoints.conversion import ConvertedCheckpoint
 
 
-@told("empathy")
+@reports_errors("empathy")
 def convert(
     output_path: Annotated[
         Path, typer.Option("--output_path", metavar="PATH", help="The checkpoint's folder; with --reverse a .pth.")
@@ -26,7 +26,7 @@ def convert(
     reverse: Annotated[
         bool, typer.Option("--reverse", help="Write a .pth that the original loads, for each mechanism of --model.")
     ] = False,
-    model: ModelPath = None,
+    model: OptionalModelPath = None,
     tokenizer: Annotated[
         str | None,
         typer.Option(

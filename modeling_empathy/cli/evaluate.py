@@ -8,14 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import InputError
-from .options import DataDir, Mechanism, Salt, Source, told
+from .options import DataDir, Device, Mechanism, ModelPath, Salt, Source, reports_errors
 
 
-@told("empathy")
+@reports_errors("empathy")
 def evaluate(
-    model: Annotated[
-        str, typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
-    ],
+    model: ModelPath,
     input_path: Annotated[
         Path | None,
         typer.Option("--input_path", metavar="FILE", help="Annotated pairs of one mechanism, raw or prepared."),
@@ -41,9 +39,7 @@ def evaluate(
     output_path: Annotated[
         Path | None, typer.Option("--output_path", metavar="JSON", help="Where every metric is written.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="Where it is computed (cpu, cuda:0) (default: a GPU if there is).")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Measure a checkpoint on annotated pairs.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import DataDir, Salt, Source, told
+from .options import DataDir, ModelPath, Salt, Source, reports_errors
 
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..scoring.onnx_export import OnnxExport
 
 
-@told("empathy")
+@reports_errors("empathy")
 def export_dataset(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What is written: a folder that isn't there yet.")],
     data_dir: DataDir = None,
@@ -38,11 +38,9 @@ def export_dataset(
     _print_dataset(export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False))
 
 
-@told("empathy")
+@reports_errors("empathy")
 def export_onnx(
-    model: Annotated[
-        str, typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
-    ],
+    model: ModelPath,
     output_path: Annotated[
         Path | None,
         typer.Option(

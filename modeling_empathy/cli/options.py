@@ -26,9 +26,11 @@ Salt = Annotated[str, typer.Option("--salt", help="Of the split rule: another sa
 
 PathOrName = TypeVar("PathOrName", Path, str)
 Mechanism = Literal["emotional_reactions", "interpretations", "explorations"]
-ModelPath = Annotated[
-    str | None,
-    typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub."),
+_MODEL = typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
+ModelPath = Annotated[str, _MODEL]
+OptionalModelPath = Annotated[str | None, _MODEL]
+Device = Annotated[
+    str | None, typer.Option("--device", help="Where it is computed (cpu, cuda:0) (default: a GPU if there is).")
 ]
 
 
@@ -42,7 +44,7 @@ def new_app(**settings: Any) -> typer.Typer:
     )
 
 
-def told(
+def reports_errors(
     program: str, when_interrupted: str = "nothing was written"
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Turns what a user can mend into one message of `program` and exit code 2, instead of a stack."""

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .options import told
+from .options import reports_errors
 
 
-@told("empathy")
+@reports_errors("empathy")
 def pack(
     model: Annotated[str, typer.Option("--model", metavar="DIR", help="Checkpoint, trained from --encoder embedded.")],
     output_path: Annotated[Path, typer.Option("--output_path", metavar="DIR", help="A folder that isn't there yet.")],

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from ..corpus.alignment_report import AlignmentReport
-from .options import told
+from .options import reports_errors
 
 
-@told("empathy")
+@reports_errors("empathy")
 def prepare(
     input_path: Annotated[
         Path, typer.Option("--input_path", metavar="CSV", help="Annotated pairs of one mechanism, published columns.")

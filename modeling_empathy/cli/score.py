@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import InputError
-from .options import by_mechanism, mechanism_option, told
+from .options import Device, by_mechanism, mechanism_option, reports_errors
 
 
-@told("empathy")
+@reports_errors("empathy")
 def score(
     input_path: Annotated[
         Path,
@@ -73,9 +73,7 @@ def score(
         Literal["fp32", "bf16", "int8"],
         typer.Option("--dtype", help="bf16 is faster where the processor or GPU has it; int8 is of --backend onnx."),
     ] = "fp32",
-    device: Annotated[
-        str | None, typer.Option("--device", help="Where it is computed (cpu, cuda:0) (default: a GPU if there is).")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Score pairs (the original's test.py).
 

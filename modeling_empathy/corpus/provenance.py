@@ -49,27 +49,27 @@ class Provenance:
         name: `"epitome-reddit"`, the published files; `"synthetic-sample"`, the sample that comes along; `"other"`.
         title: The same in a few words.
         licence: As the Hub calls it: `"other"`, `"apache-2.0"` or `"unknown"`.
+        terms: What the licence says of the data and of models trained on them, in a sentence or two.
+        is_synthetic: Whether no person wrote the texts in search of support or in answer to somebody who did.
+        homepage: Where the data come from.
         licence_name: A short name of a licence that the Hub calls `"other"`.
         licence_link: Where that licence stands.
         model_licence_name: A short name of the licence of models trained on them, where it is another.
         model_licence_link: Where that licence stands.
-        terms: What the licence says of the data and of models trained on them, in a sentence or two.
-        homepage: Where the data come from.
-        is_synthetic: Whether no person wrote the texts in search of support or in answer to somebody who did.
         files: Name to sha256 of each file that was read; empty where nothing is known of them.
     """
 
     name: str
     title: str
     licence: str
-    licence_name: str | None
-    licence_link: str | None
     terms: str
-    homepage: str | None
-    is_synthetic: bool
-    files: dict[str, str] = field(default_factory=dict)
+    is_synthetic: bool = False
+    homepage: str | None = None
+    licence_name: str | None = None
+    licence_link: str | None = None
     model_licence_name: str | None = None
     model_licence_link: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def needs_permission(self) -> bool:
@@ -105,7 +105,6 @@ _PUBLISHED = Provenance(
         "asks for the citation of Sharma et al. (EMNLP 2020)."
     ),
     homepage=UPSTREAM,
-    is_synthetic=False,
     model_licence_name="university-of-washington-non-profit-academic",
     model_licence_link=f"{UPSTREAM}/blob/{UPSTREAM_COMMIT}/Althoff%20academic%20license.docx",
 )
@@ -113,21 +112,14 @@ _SAMPLE = Provenance(
     name="synthetic-sample",
     title="a synthetic sample in the format of EPITOME",
     licence="apache-2.0",
-    licence_name=None,
-    licence_link=None,
     terms="Apache License 2.0. Every text, id and label was written for this sample; none comes from a person's post.",
-    homepage=None,
     is_synthetic=True,
 )
 _OTHER = Provenance(
     name="other",
     title="annotated pairs of unknown origin",
     licence="unknown",
-    licence_name=None,
-    licence_link=None,
     terms="The licence is unknown: ask whoever the data come from before you pass on the texts or a model of them.",
-    homepage=None,
-    is_synthetic=False,
 )
 
 

@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from .rationale_decisions import clauses_of_tokens
 from .mechanisms import POSTS
+from .rationale_decisions import clauses_of_tokens
 
 
 logger = logging.get_logger(__name__)
