@@ -6,10 +6,14 @@ BIN := $(VENV)/bin
 # Without EMPATHY_CORPUS_DIR, from the command line or the environment, training takes the shipped sample. It is twenty
 # times smaller than the corpus and needs more epochs.
 CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)',--source sample --num_train_epochs 12)
+# Beside the environment of the others, the one with the lowest versions that setup.cfg admits.
+LOWEST := $(VENV)-lowest
+# What the versions of transformers, datasets, huggingface_hub, torch and ONNX Runtime can break.
+LOWEST_TESTS := $(addprefix tests/,model corpus checkpoints scoring hub training)
 OUTPUT ?= output/$(if $(EMPATHY_CORPUS_DIR),corpus,sample)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test bench pretrained check format clean
+.PHONY: help install train test lowest bench pretrained check format clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +32,17 @@ train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY
 test: install  ## Run the tests; ARGS=further options of pytest
 	$(BIN)/python -m pytest $(ARGS)
 
+lowest: $(LOWEST)/.installed  ## Run the tests that the lowest versions of setup.cfg can break, in an environment with these
+	$(LOWEST)/bin/python -m pytest $(LOWEST_TESTS) $(ARGS)
+
+$(LOWEST)/.installed: setup.cfg
+	$(PYTHON) -m venv $(LOWEST)
+	sed -n 's/^    \([A-Za-z0-9_-]*\)>=\([0-9.]*\).*/\1==\2/p' setup.cfg > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/pip install --quiet --constraint $(LOWEST)/constraints.txt torch
+	$(LOWEST)/bin/pip install --quiet --constraint $(LOWEST)/constraints.txt \
+		--editable '.[croissant,embedded,onnx,plots,tests]'
+	@touch $@
+
 bench: install  ## Measure speed on the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options of benchmarks
 	$(BIN)/python -m benchmarks $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)') $(ARGS)
 
@@ -38,14 +53,15 @@ pretrained: install  ## Make the model that is part of the package anew: EMPATHY
 	rm -rf modeling_empathy/pretrained
 	$(BIN)/empathy pack --model output/everything --output_path modeling_empathy/pretrained
 
-check: install  ## Lint, format and types
+check: install  ## Lint, format, types and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/typos
 
 format: install  ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment, caches and outputs
-	rm -rf $(VENV) output build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) output build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -179,7 +179,7 @@ class Repository:
         self, ref: str, parent: str | None, files: Mapping[str, StoredFile], title: str, description: str, author: str
     ) -> Commit:
         """Stores a commit and moves a ref to it."""
-        date = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         said = [self.type, self.id, len(self.commits), parent, title, sorted((p, f.oid) for p, f in files.items())]
         oid = hashlib.sha1(json.dumps(said).encode()).hexdigest()
         self.commits[oid] = Commit(oid, parent, title, description, author, date, dict(files))
