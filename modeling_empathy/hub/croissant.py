@@ -34,24 +34,25 @@ def write_croissant(
         version=str(builders[0].info.version),
         distribution=[
             mlc.FileObject(
-                id=one.path,
-                name=one.path,
-                content_url=one.path,
-                content_size=f"{one.size} B",
+                id=file.path,
+                name=file.path,
+                content_url=file.path,
+                content_size=f"{file.size} B",
                 encoding_formats=["application/x-parquet"],
-                sha256=one.sha256,
+                sha256=file.sha256,
             )
-            for one in splits
+            for file in splits
         ],
         record_sets=[
             mlc.RecordSet(
-                id=f"{one.configuration}/{one.split}",
-                name=f"{one.configuration}/{one.split}",
+                id=f"{file.configuration}/{file.split}",
+                name=f"{file.configuration}/{file.split}",
                 fields=[
-                    _croissant_field(feature, one, [column]) for column, feature in features[one.configuration].items()
+                    _croissant_field(feature, file, [column])
+                    for column, feature in features[file.configuration].items()
                 ],
             )
-            for one in splits
+            for file in splits
         ],
     )
     path.write_text(json.dumps(metadata.to_json(), indent=2, default=str) + "\n", encoding="utf-8")

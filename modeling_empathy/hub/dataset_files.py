@@ -124,5 +124,5 @@ def _counted(mechanism: str, columns: Mapping[str, Sequence[Any]]) -> Annotation
 def annotations_of(mechanism: str, columns: Mapping[str, Sequence[Any]]) -> list[tuple[int, list[Any]]]:
     """Level and rationales of each row, be the mechanism one of several or the only one."""
     if mechanism in columns:
-        return [(one["level"], one["rationales"]) for one in columns[mechanism]]
+        return [(annotation["level"], annotation["rationales"]) for annotation in columns[mechanism]]
     return list(zip(columns["level"], columns["rationales"], strict=True))
