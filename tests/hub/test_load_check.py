@@ -20,7 +20,9 @@ def test_what_does_not_load_or_says_something_else_without_the_package_is_not_pu
     stage_model(str(folder), staging)
     check_model_loads(staging)
     code = (staging / "modeling_empathy.py").read_text()
-    (staging / "modeling_empathy.py").write_text(code.replace("/ temperatures", "* 2 / temperatures"))
+    changed = code.replace("empathy_logits.float() /", "empathy_logits.float() * 2 /")
+    assert changed != code
+    (staging / "modeling_empathy.py").write_text(changed)
     with pytest.raises(InputError, match="gives other scores where this package is not installed"):
         check_model_loads(staging)
     (staging / "encoded_pairs.py").write_text("import modeling_empathy\n")
