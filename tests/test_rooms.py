@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ EXCEPTIONS = {
 def imports_of(path: Path) -> Iterator[tuple[str, str]]:
     """What a module of the package imports of it, wherever the import stands: both names without the package's."""
     module = path.relative_to(ROOT / PACKAGE).with_suffix("")
-    importer = ".".join(module.parts)
+    importer = path_name(path)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             base = [PACKAGE, *module.parts][: -node.level] if node.level else []
@@ -85,3 +86,62 @@ def test_what_travels_imports_torch_transformers_and_its_own_room_alone(path):
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             assert {str(name).split(".")[0] for name in names} <= allowed, ast.unparse(node)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {path_name(path): set() for path in modules()}
+    for path in modules():
+        for importer, imported in imports_of(path):
+            if (importer, imported) not in EXCEPTIONS:
+                graph[importer] |= {imported} & graph.keys()
+    # Which is in no circle ends up in the order; a circle is an error that names its modules.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph) > 50
+
+
+def path_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT / PACKAGE).with_suffix("").parts)
+
+
+# Modules of more than 60 lines without a test file of their name: where they are tested, and a word that shows it.
+TESTED_IN = {
+    "cli.adapt": ("training/test_adaptation.py", "adapt"),
+    "cli.evaluate": ("cli/test_app.py", '"evaluate"'),
+    "cli.options": ("cli/test_convert.py", "refused_by"),
+    "cli.score": ("scoring/test_score_file.py", '"score"'),
+    "cli.train": ("training/test_train_hf.py", "train_and_print"),
+    "corpus.alignment_report": ("corpus/test_annotated_csv.py", "AlignmentReport"),
+    "corpus.annotated_files": ("corpus/test_original_csv.py", "read_annotated"),
+    "corpus.preparation": ("corpus/test_original_csv.py", "prepare_file"),
+    "corpus.token_labels": ("corpus/test_features.py", "unannotated"),
+    "evaluation.diagnostics": ("training/test_train_hf.py", "context_use"),
+    "evaluation.evaluate": ("training/test_train_hf.py", "evaluate_checkpoint"),
+    "evaluation.metrics_by_mechanism": ("training/test_trainer.py", "metrics_by_mechanism"),
+    "evaluation.plots": ("evaluation/test_report.py", "save_plots"),
+    "evaluation.predictions": ("training/test_train_hf.py", "test_predictions.parquet"),
+    "files.whole_files": ("evaluation/test_report.py", "write_whole"),
+    "hub.dataset_files": ("hub/test_dataset_card.py", "sha256"),
+    "hub.run_record": ("hub/test_model_card.py", "run_record"),
+    "model.configuration_empathy": ("model/test_modeling_empathy.py", "EmpathyConfig"),
+    "model.encoded_pairs": ("model/test_pipeline_empathy.py", "stride"),
+    "model.results": ("model/test_pipeline_empathy.py", "return_all_scores"),
+    "scoring.input_pairs": ("scoring/test_score_file.py", "read_pairs"),
+    "scoring.onnx_backend": ("scoring/test_onnx.py", "OnnxBackend"),
+    "scoring.onnx_export": ("scoring/test_onnx.py", "export-onnx"),
+    "scoring.score_writer": ("scoring/test_score_file.py", "ScoreWriter"),
+    "training.data": ("training/test_train_hf.py", "read_corpus"),
+    "training.one_model": ("training/test_train_hf.py", "decisions_of"),
+    "training.run": ("training/test_train_hf.py", "joins_them"),
+    "training.unlabelled_posts": ("training/test_adaptation.py", "read_posts"),
+}
+
+
+@pytest.mark.parametrize("path", modules(), ids=path_name)
+def test_a_module_of_more_than_sixty_lines_has_tests_that_can_be_found(path):
+    if path.read_text(encoding="utf-8").count("\n") <= 60:
+        return
+    name = path_name(path)
+    test_file = ROOT / "tests" / path.relative_to(ROOT / PACKAGE).with_name(f"test_{path.name}")
+    assert test_file.is_file() != (name in TESTED_IN), f"{name}: a test file of its name, or a line in TESTED_IN"
+    if name in TESTED_IN:
+        file, word = TESTED_IN[name]
+        assert word in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{name} is not tested in {file}"
