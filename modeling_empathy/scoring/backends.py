@@ -23,6 +23,7 @@ class BackendEntry(NamedTuple):
     load: Callable[[str, str | None, str | None, str | None, str], LoadedBackend]
 
 
+# A backend whose packages are extras is imported all the same: it asks for them once it is to load something.
 BACKENDS = {
     "torch": BackendEntry(torch_backend.DTYPES, torch_backend.load_torch),
     "onnx": BackendEntry(onnx_backend.PRECISIONS, onnx_backend.load_onnx),
@@ -45,8 +46,9 @@ def load_backend(
     Raises:
         InputError: If there is no such backend, dtype or checkpoint.
     """
+    # Here and not in the loaders, so that the message can name what there is instead, of every backend.
     entry = BACKENDS.get(backend)
     if entry is None or dtype not in entry.dtypes:
-        known = "; ".join(f"{name}: {', '.join(entry.dtypes)}" for name, entry in BACKENDS.items())
-        raise InputError(f"There is no backend {backend!r} with the dtype {dtype!r}; there are {known}.")
+        choices = "; ".join(f"{key}: {', '.join(known.dtypes)}" for key, known in BACKENDS.items())
+        raise InputError(f"There is no backend {backend!r} with the dtype {dtype!r}; there are {choices}.")
     return entry.load(name, mechanism, tokenizer, device, dtype)

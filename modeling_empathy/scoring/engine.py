@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -23,9 +22,8 @@ from .torch_backend import TorchBackend
 
 
 # Where larger batches stop to be faster: measured on CPUs, reckoned for others.
-TOKENS_PER_BATCH = {"cpu": 2048}
-TOKENS_PER_BATCH_ELSEWHERE = 32768
-# Pairs that are sorted by length together.
+_TOKENS_PER_BATCH_ON_CPU, _TOKENS_PER_BATCH_ELSEWHERE = 2048, 32768
+# Pairs that are sorted by length together: the more, the less padding, but all of a chunk is held in memory.
 PAIRS_PER_CHUNK = 1024
 
 
@@ -54,8 +52,9 @@ class ScoringEngine:
         tokens_per_batch: int | None = None,
     ) -> None:
         self.backend, self.tokenizer, self.config = backend, tokenizer, config
-        self.tokens_per_batch = tokens_per_batch or TOKENS_PER_BATCH.get(
-            backend.device.type, TOKENS_PER_BATCH_ELSEWHERE
+        on_cpu = backend.device.type == "cpu"
+        self.tokens_per_batch = tokens_per_batch or (
+            _TOKENS_PER_BATCH_ON_CPU if on_cpu else _TOKENS_PER_BATCH_ELSEWHERE
         )
 
     @classmethod
@@ -120,23 +119,29 @@ class ScoringEngine:
         Raises:
             ValueError: If an option can't be used.
         """
+        # Before anything is computed, so that an option that can't be used costs nothing.
         result_options = ResultOptions.checked(self.config, options)
         rows = [(index, row) for index, pair in enumerate(pairs) for row in pair.rows()]
+        # By token ids rather than by text: posts that differ only behind the cut are the same to the encoder.
         seekers: dict[tuple[int, ...], int] = {}
         seeker_of_row = [seekers.setdefault(tuple(row["seeker_input_ids"]), len(seekers)) for _, row in rows]
         states = self._seeker_states(list(seekers))
-        lengths = [len(row["response_input_ids"]) for _, row in rows]
-        seeker_lengths = [len(states[seeker]) for seeker in seeker_of_row]
+        # Among responses of one length those with like seeker posts stand together, so that both are padded little.
+        sizes = [
+            (len(row["response_input_ids"]), len(states[seeker]))
+            for (_, row), seeker in zip(rows, seeker_of_row, strict=True)
+        ]
         scored: dict[int, Probabilities] = {}
         # A pair is done when the last of its windows is, and these are in batches with others of their length.
         waiting = [len(pair.windows or [0]) for pair in pairs]
-        for batch in _batches(lengths, self.tokens_per_batch, ties=seeker_lengths):
+        for batch in _batches(sizes, self.tokens_per_batch):
             ids, mask = self._padded([rows[number][1]["response_input_ids"] for number in batch])
             _, seeker_mask = self._padded([rows[number][1]["seeker_input_ids"] for number in batch])
-            of_seekers = pad_sequence([states[seeker_of_row[number]] for number in batch], batch_first=True)
-            levels, rationales = self.backend.probabilities(ResponseBatch(ids, mask, of_seekers, seeker_mask))
-            for number, of_levels, of_tokens in zip(batch, levels.cpu(), rationales.cpu(), strict=True):
-                scored[number] = (of_levels, of_tokens)
+            seeker_states = pad_sequence([states[seeker_of_row[number]] for number in batch], batch_first=True)
+            levels, rationales = self.backend.probabilities(ResponseBatch(ids, mask, seeker_states, seeker_mask))
+            # Off the device a batch at a time: moved row by row, each would wait for the device anew.
+            for number, row_levels, row_rationales in zip(batch, levels.cpu(), rationales.cpu(), strict=True):
+                scored[number] = (row_levels, row_rationales)
                 waiting[rows[number][0]] -= 1
             on_progress(sum(waiting[index] == 0 for index in {rows[number][0] for number in batch}))
         joined = join_windows(pairs, [scored[number] for number in range(len(rows))])
@@ -148,9 +153,10 @@ class ScoringEngine:
     def _seeker_states(self, posts: Sequence[Sequence[int]]) -> list[torch.Tensor]:
         """`(token, hidden)` of each post; with its padding where that is attended to."""
         states: list[torch.Tensor] = [torch.empty(0)] * len(posts)
-        for batch in _batches([len(post) for post in posts], self.tokens_per_batch):
+        for batch in _batches([(len(post),) for post in posts], self.tokens_per_batch):
             ids, mask = self._padded([posts[number] for number in batch])
             for number, padded in zip(batch, self.backend.seeker_states(ids, mask), strict=True):
+                # Padding goes, because the batch in which a post meets its responses is padded to another length.
                 states[number] = padded[: self.config.padded_length or len(posts[number])]
         return states
 
@@ -161,7 +167,7 @@ class ScoringEngine:
 
 def load_engines(
     model: str | None,
-    by_mechanism: Mapping[str, str] = MappingProxyType({}),
+    by_mechanism: Mapping[str, str] | None = None,
     tokenizer: str | None = None,
     device: str | None = None,
     *,
@@ -182,26 +188,26 @@ def load_engines(
     Raises:
         InputError: If a checkpoint scores anything but the mechanism that it was named for, or there is no such thing.
     """
-    wanted = [(None, model or str(PRETRAINED))] if model or not by_mechanism else by_mechanism.items()
+    checkpoints = [(None, model or str(PRETRAINED))] if model or not by_mechanism else by_mechanism.items()
     engines = []
-    for mechanism, name in wanted:
+    for mechanism, name in checkpoints:
         engines.append(ScoringEngine(*load_backend(backend, dtype, name, mechanism, tokenizer, device)))
-        scored = engines[-1].config.mechanisms
-        if mechanism is not None and scored != [mechanism]:
+        mechanisms = engines[-1].config.mechanisms
+        if mechanism is not None and mechanisms != [mechanism]:
             raise InputError(
-                f"{name} scores {', '.join(scored)}, not {mechanism} alone; a checkpoint of several mechanisms is "
+                f"{name} scores {', '.join(mechanisms)}, not {mechanism} alone; a checkpoint of several mechanisms is "
                 "given with --model."
             )
     return engines
 
 
-def _batches(lengths: Sequence[int], tokens: int, ties: Sequence[int] | None = None) -> Iterator[list[int]]:
-    """Parts what has these lengths in batches of up to so many tokens, the longest first: too large shows at once."""
-    order = sorted(
-        range(len(lengths)), key=lambda number: (lengths[number], ties[number] if ties else 0), reverse=True
-    )
+def _batches(sizes: Sequence[tuple[int, ...]], tokens: int) -> Iterator[list[int]]:
+    """Parts what has these sizes in batches of up to so many tokens by the first, and sorted by all of them."""
+    # The longest first: a batch that is too large for the device fails at once, and not after an hour.
+    order = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)
     start = 0
     while start < len(order):
-        count = max(1, tokens // max(1, lengths[order[start]]))
+        # A post that is longer than a batch is one by itself; a tokenizer without special tokens gives empty ones.
+        count = max(1, tokens // max(1, sizes[order[start]][0]))
         yield order[start : start + count]
         start += count

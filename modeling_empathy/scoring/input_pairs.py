@@ -49,8 +49,9 @@ def read_pairs(
 
 def _columns(header: Sequence[str], name: str) -> list[str]:
     check_columns(POSTS, header, name)
-    if "id" not in header and not all(part in header for part in IDS):
+    if "id" not in header and not set(IDS) <= set(header):
         raise InputError(f"{name}: the column 'id' is missing, or {' and '.join(map(repr, IDS))} in its place.")
+    # Of Parquet these alone are read: a corpus may have columns that are larger than its posts.
     return [column for column in ("id", *IDS, *POSTS) if column in header]
 
 
@@ -59,8 +60,8 @@ def _checked_pair(row: Row) -> InputPair:
     pair_id = row.values.get("id")
     if pair_id in ("", None):
         # The original's ids are the two posts' with an underscore between them.
-        parts = [row.values.get(part) for part in IDS]
-        if None in parts:
+        post_ids = [row.values.get(column) for column in IDS]
+        if None in post_ids:
             raise row.error("id", "expected a value")
-        pair_id = "_".join(map(str, parts))
+        pair_id = "_".join(map(str, post_ids))
     return InputPair(str(pair_id), seeker_post, response_post)

@@ -19,7 +19,7 @@ from ..model.modeling_empathy import EmpathyModel
 from .short_attention import use_short_attention
 
 
-# Narrower ones, such as those that give logits, take no time.
+# Narrower layers, such as those that give logits, take no time.
 _NARROWEST = 16
 
 
@@ -28,12 +28,14 @@ class OneDnnLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear, gelu: bool = False) -> None:
         super().__init__()
+        # A plain attribute and no parameter: a tensor in oneDNN's layout has no storage to be saved or converted.
         self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
         self.bias = None if linear.bias is None else linear.bias.detach()
-        self.then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
+        # Of GELU the exact form, as in BERT; "tanh" in its last place would be the approximation.
+        self.post_op: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        outputs: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, *self.then)
+        outputs: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, *self.post_op)
         return outputs
 
 
@@ -43,8 +45,10 @@ def suits_onednn(weight: torch.Tensor) -> bool:
         weight.device.type == "cpu"
         and platform.machine() in ("x86_64", "AMD64")
         and torch.backends.mkldnn.is_available()
+        # Not part of torch's interface, so that another version may lack it.
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-        and (weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and _multiplies_bfloat16()))
+        and weight.dtype in (torch.float32, torch.bfloat16)
+        and (weight.dtype == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
     )
 
 
@@ -55,12 +59,14 @@ def with_onednn_layers(model: EmpathyModel) -> EmpathyModel:
     """
     model = model.eval()
     weights = [module.weight for module in model.modules() if _is_replaceable(module)]
-    # The parts of a model with a device map come and go.
+    # The parts of a model with a device map come and go: accelerate's hooks move parameters, and these have none.
     if hasattr(model, "hf_device_map") or not all(map(suits_onednn, weights)):
         return model
-    model = copy.deepcopy(model, {id(weight): weight for weight in weights})  # these are copied by being laid out
+    # The memo leaves these weights where they are: they are copied by being laid out, and twice is too much memory.
+    model = copy.deepcopy(model, {id(weight): weight for weight in weights})
     for module in list(model.modules()):
-        # The first half of a feed-forward block, as BERT, RoBERTa and their kin name it.
+        # The first half of a feed-forward block, as BERT, RoBERTa and their kin name it; oneDNN applies the GELU as
+        # it writes the product, without another pass over memory. Encoders of other names keep theirs as it is.
         has_gelu = isinstance(getattr(module, "intermediate_act_fn", None), GELUActivation)
         if has_gelu and _is_replaceable(getattr(module, "dense", None)):
             module.dense = OneDnnLinear(module.dense, gelu=True)
@@ -75,8 +81,5 @@ def with_onednn_layers(model: EmpathyModel) -> EmpathyModel:
 
 
 def _is_replaceable(module: object) -> TypeGuard[nn.Linear]:
+    # Not `isinstance`: of a subclass the weight may be read directly, as torch's MultiheadAttention does.
     return type(module) is nn.Linear and module.out_features >= _NARROWEST
-
-
-def _multiplies_bfloat16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

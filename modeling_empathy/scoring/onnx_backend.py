@@ -32,7 +32,7 @@ def require_onnx(*packages: str) -> None:
     """Raises an `InputError` that says how to install them if one of these packages is missing."""
     for package in packages:
         spec = find_spec(package)
-        # One without an origin is only a folder of that name, as `onnx` in a checkpoint.
+        # A spec without an origin is only a folder of that name, as `onnx` in a checkpoint that is worked in.
         if spec is None or spec.origin is None:
             raise InputError(
                 f"ONNX needs the package {package}, which is not installed: pip install 'modeling-empathy[onnx]'"
@@ -49,8 +49,6 @@ class OnnxBackend:
     Args:
         folder: The folder of the graphs, or the checkpoint that has them in `onnx/`.
         precision: Which of the graphs.
-        threads: Threads that a product is computed with; as many as torch uses when left out, which is one for each
-            physical core unless something else was asked for.
 
     Raises:
         InputError: If ONNX Runtime is not installed, or there are no such graphs.
@@ -66,14 +64,13 @@ class OnnxBackend:
 
     device = torch.device("cpu")
 
-    def __init__(self, folder: Path, *, precision: Precision = "fp32", threads: int | None = None) -> None:
+    def __init__(self, folder: Path, *, precision: Precision = "fp32") -> None:
         require_onnx("onnxruntime")
         if precision not in PRECISIONS:
             raise InputError(f"precision={precision!r}: the graphs are in fp32 or int8.")
-        self.folder, self.precision = _graphs_folder(Path(folder), precision), precision
-        self.threads = threads or torch.get_num_threads()
+        graphs_folder = _graphs_folder(folder, precision)
         self._seeker_encoder, self._responses = (
-            _session(graph_path(self.folder, graph, precision), self.threads) for graph in (SEEKER_ENCODER, RESPONSES)
+            _session(graph_path(graphs_folder, graph, precision)) for graph in (SEEKER_ENCODER, RESPONSES)
         )
 
     def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -107,27 +104,31 @@ def _graphs_folder(folder: Path, precision: Precision) -> Path:
     raise InputError(f"{folder} has no {what} for ONNX Runtime: write them with `empathy export-onnx --model DIR`.")
 
 
-def _session(path: Path, threads: int) -> Any:
-    import onnxruntime
+def _session(path: Path) -> Any:
+    import onnxruntime  # an extra
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = threads
+    # As many as torch uses, so that OMP_NUM_THREADS counts for both: ONNX Runtime itself does not heed it.
+    options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors, which it raises too; its warnings are about its own optimizations
+    # Errors alone, which it raises too; its warnings are about its own optimizations.
+    options.log_severity_level = 3
     # It would plan and keep the memory of every shape that comes by, and batches come in hundreds of shapes.
     options.enable_mem_pattern = False
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its classes have no base of their own
+    # Its classes of errors have no base of their own.
+    except Exception as error:
         raise InputError(
             f"{path} can't be loaded by ONNX Runtime {onnxruntime.__version__}: {first_line(error)}"
         ) from None
 
 
 def _run(session: Any, **inputs: torch.Tensor) -> list[torch.Tensor]:
-    fed = {
+    # A graph takes the very types that it was exported with: 64-bit ids and masks, where a caller may have 32.
+    arrays = {
         name: (tensor if tensor.is_floating_point() else tensor.long()).numpy(force=True)
         for name, tensor in inputs.items()
     }
-    return [torch.from_numpy(output) for output in session.run(None, fed)]
+    return [torch.from_numpy(output) for output in session.run(None, arrays)]

@@ -28,7 +28,8 @@ TOLERANCE = 1e-4
 # What a protobuf file can hold; a larger graph keeps its weights in a file beside it.
 _LARGEST_FILE = 2**31 - 2**20
 
-# Pairs, seeker tokens and response tokens: none of them as in the example that is exported with.
+# Pairs, seeker tokens and response tokens: none of them as in the example that is exported with, so that a size
+# which the exporter took for a constant shows.
 _CHECKED_SIZES = ((1, 5, 9), (3, 17, 6), (2, 3, 33), (5, 128, 3), (4, 11, 128))
 _EXAMPLE_SIZES = (2, 7, 12)
 
@@ -73,12 +74,13 @@ def export_onnx(checkpoint: str, output_path: Path | None = None, *, quantize: b
         if not checkpoint_folder(checkpoint).is_dir():
             raise InputError(f"{checkpoint} is no folder of this machine: name one for the graphs with --output_path.")
         output_path = checkpoint_folder(checkpoint) / "onnx"
+    # A checkpoint may be stored in half precision; the graphs are in fp32 or int8, by their names.
     model = model.float().eval()
     with whole_folder(output_path) as folder, torch.no_grad():
         differences: dict[Precision, float] = {}
         _write_graphs(model, tokenizer.pad_token_id, folder)
         differences["fp32"] = largest_difference(model, OnnxBackend(folder), tokenizer.pad_token_id)
-        if not differences["fp32"] <= TOLERANCE:
+        if differences["fp32"] > TOLERANCE:
             raise InputError(
                 f"{checkpoint}: the exported graphs give probabilities that differ from the model's by "
                 f"{differences['fp32']:.2g}; an encoder of type {model.config.encoder_config.model_type!r} can't be "
@@ -87,9 +89,9 @@ def export_onnx(checkpoint: str, output_path: Path | None = None, *, quantize: b
         if quantize:
             for graph in (SEEKER_ENCODER, RESPONSES):
                 _quantize(folder, graph)
-            differences["int8"] = largest_difference(
-                model, OnnxBackend(folder, precision="int8"), tokenizer.pad_token_id
-            )
+            # Of 8 bits it is reported and not judged: how far they may be off is for who uses them.
+            int8_backend = OnnxBackend(folder, precision="int8")
+            differences["int8"] = largest_difference(model, int8_backend, tokenizer.pad_token_id)
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return OnnxExport(output_path, files, differences)
 
@@ -104,13 +106,14 @@ def largest_difference(model: EmpathyModel, backend: OnnxBackend, pad_token_id: 
         expected = _Responses(model)(*response, model.seeker_states(seeker_ids, seeker_mask), seeker_mask)
         states = backend.seeker_states(seeker_ids, seeker_mask)
         given = backend.probabilities(ResponseBatch(*response, states, seeker_mask))
-        for of_model, of_graphs in zip(expected, given, strict=True):
-            # `max` alone would pass over what is not a number.
-            differences = (of_model - of_graphs).abs().nan_to_num(nan=float("inf"))
+        for expected_part, given_part in zip(expected, given, strict=True):
+            # `max` of floats in Python passes over what is not a number, and a broken graph would be within tolerance.
+            differences = (expected_part - given_part).abs().nan_to_num(nan=float("inf"))
             largest = max(largest, differences.max().item())
     return largest
 
 
+# The exporter takes modules alone, and follows `forward` alone.
 class _SeekerEncoder(nn.Module):
     def __init__(self, model: EmpathyModel) -> None:
         super().__init__()
@@ -178,12 +181,13 @@ def _write_graph(
                 dynamic_shapes={"tensors": tuple(dimensions for _, dimensions in inputs.values())},
             )
         except torch.onnx.OnnxExporterError as error:
+            # It speaks of its own stages; what the encoder lacks is in the error behind it.
             reason = error.__cause__ if isinstance(error.__cause__, Exception) else error
             raise InputError(f"torch can't export this encoder: {first_line(reason)}") from None
         assert program is not None  # with dynamo=True it always is one
         # Each node says in which line of which file of this machine it was computed, which is nobody else's business.
         ClearMetadataAndDocStringPass()(program.model)
-        # Weights go into a file beside it only where one file can't hold them.
+        # Weights go into a file beside the graph only where one file can't hold them.
         program.save(path)
 
 
@@ -211,14 +215,15 @@ def _random_batch(
 ) -> dict[str, torch.Tensor]:
     """Padded pairs of random tokens, the first as long as `sizes` says (pairs, seeker and response tokens)."""
     generator = torch.Generator().manual_seed(seed)
-    vocabulary, rows = model.config.encoder_config.vocab_size, []
+    vocab_size, rows = model.config.encoder_config.vocab_size, []
     for number in range(sizes[0]):
         row = {}
         for post, size in zip(("seeker", "response"), sizes[1:], strict=True):
             longest = min(size, model.config.max_post_length)
             length = longest if number == 0 else int(torch.randint(2, longest + 1, (), generator=generator))
-            ids = torch.randint(vocabulary, (length,), generator=generator)
-            row[f"{post}_input_ids"] = ids.masked_fill(ids == pad_token_id, (pad_token_id + 1) % vocabulary).tolist()
+            ids = torch.randint(vocab_size, (length,), generator=generator)
+            # No padding within a post: RoBERTa counts its positions by the tokens that are none.
+            row[f"{post}_input_ids"] = ids.masked_fill(ids == pad_token_id, (pad_token_id + 1) % vocab_size).tolist()
         rows.append(row)
     return pad_posts(rows, pad_token_id)
 

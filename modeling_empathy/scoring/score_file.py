@@ -22,9 +22,6 @@ from .input_pairs import InputPair, read_pairs
 from .score_writer import ScoreWriter
 
 
-RATIONALE_FORMATS = ("spans", "mask")
-
-
 @dataclass
 class ScoringSummary:
     """What became of a file.
@@ -78,7 +75,8 @@ def score_file(
     with ExitStack() as stack:
         rejected = stack.enter_context(_RejectedRows(errors_path)) if skip_errors else None
         pairs = read_pairs(input_path, input_format, rejected or raise_error)
-        pairs = chain(list(islice(pairs, 1)), pairs)  # what is wrong with the file shows before the model is loaded
+        # Read the first pair, so that what is wrong with the file shows before the model is loaded.
+        pairs = chain(list(islice(pairs, 1)), pairs)
         temporary = stack.enter_context(whole_file(output_path))
         engines = load_engines()
         mechanisms = [mechanism for engine in engines for mechanism in engine.config.mechanisms]
@@ -87,10 +85,11 @@ def score_file(
         if stride is not None:
             _check_stride(stride, engines)
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
+        # Entered last and so left first: the file is closed before it is moved into place.
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
-            for chunk, encoded in _ahead(pairs, engines, stride):
-                results = _score(engines, encoded, rationale_format == "mask", bar.update)
+            for chunk, encodings in _tokenized_ahead(pairs, engines, stride):
+                results = _score(engines, encodings, rationale_format == "mask", bar.update)
                 writer.write(zip(chunk, results, strict=True))
                 summary.pairs += len(chunk)
                 summary.truncated += sum(any(result["truncated"].values()) for result in results)
@@ -100,7 +99,8 @@ def score_file(
 
 
 def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
-    """Lets the first pair tell what all would."""
+    # What limits a stride is the tokenizer's special tokens alone, and an empty pair has them: what it tells holds for
+    # all pairs, and is told before any is scored.
     for engine in engines:
         try:
             engine.encode([("", "")], stride=stride)
@@ -108,38 +108,42 @@ def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
             raise InputError(str(error)) from None
 
 
-def _ahead(
+def _tokenized_ahead(
     pairs: Iterator[InputPair], engines: Sequence[ScoringEngine], stride: int | None
 ) -> Iterator[tuple[list[InputPair], list[list[EncodedPair]]]]:
     """Chunks of pairs, tokenized for each engine, each made in another thread while the one before is used."""
 
-    def make() -> tuple[list[InputPair], list[list[EncodedPair]]]:
+    def read_and_tokenize() -> tuple[list[InputPair], list[list[EncodedPair]]]:
         chunk = list(islice(pairs, PAIRS_PER_CHUNK))
         posts = [(seeker_post, response_post) for _, seeker_post, response_post in chunk]
         return chunk, [engine.encode(posts, stride=stride) for engine in engines]
 
-    with ThreadPoolExecutor(max_workers=1) as other:
-        coming = other.submit(make)
-        while (made := coming.result())[0]:
-            coming = other.submit(make)
-            yield made
+    # A thread is enough: tokenizers and torch let go of the interpreter while they work. One worker, so that chunks
+    # are read in their order; one chunk ahead, so that memory holds two.
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        upcoming = executor.submit(read_and_tokenize)
+        while (chunk := upcoming.result())[0]:
+            upcoming = executor.submit(read_and_tokenize)
+            yield chunk
 
 
 def _score(
     engines: Sequence[ScoringEngine],
-    encoded: Sequence[Sequence[EncodedPair]],
+    encodings: Sequence[Sequence[EncodedPair]],
     with_mask: bool,
     on_progress: Callable[[int], Any],
 ) -> list[dict[str, Any]]:
     """The result of each pair, in their order; `on_progress` is told how many more are done."""
-    results: list[dict[str, Any]] = [{"truncated": {}} for _ in encoded[0]]
-    for position, (engine, own) in enumerate(zip(engines, encoded, strict=True)):
-        is_last = position == len(engines) - 1
-        scored = engine.score(own, on_progress if is_last else lambda done: None, token_mask=with_mask)
-        for index, result in enumerate(scored):
-            before = results[index]["truncated"]
-            cut = {name: is_cut or before.get(name, False) for name, is_cut in result["truncated"].items()}
-            results[index] |= result | {"truncated": cut}
+    results: list[dict[str, Any]] = [{"truncated": {}} for _ in encodings[0]]
+    for engine, encoded in zip(engines, encodings, strict=True):
+        # A pair is done when the last of the models has scored it.
+        progress = on_progress if engine is engines[-1] else lambda done: None
+        for result, scored in zip(results, engine.score(encoded, progress, token_mask=with_mask), strict=True):
+            # Models may differ in how much they read: a post is cut if one of them did not read all of it.
+            truncated = {
+                post: cut or result["truncated"].get(post, False) for post, cut in scored["truncated"].items()
+            }
+            result |= scored | {"truncated": truncated}
     return results
 
 
@@ -155,6 +159,7 @@ class _RejectedRows:
 
     def __call__(self, error: RowError) -> None:
         if not self.rows:
+            # Only now: a run without bad rows leaves no file.
             temporary = self._stack.enter_context(whole_file(self.path))
             self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
         self.rows += 1
@@ -163,5 +168,6 @@ class _RejectedRows:
 
     def __exit__(self, *raised: Any) -> None:
         if not self.rows and raised == (None, None, None):
-            self.path.unlink(missing_ok=True)  # of an earlier run
+            # An earlier run's, which would speak of rows that are gone; a failed run leaves what was there.
+            self.path.unlink(missing_ok=True)
         self._stack.__exit__(*raised)

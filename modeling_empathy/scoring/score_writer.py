@@ -7,13 +7,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..model.mechanisms import ABBREVIATIONS
 from .input_pairs import InputPair
+
+
+_WriteRows: TypeAlias = Callable[[list[dict[str, Any]]], None]
 
 
 class ScoreWriter:
@@ -33,11 +36,11 @@ class ScoreWriter:
         self._key = "rationales" if rationale_format == "spans" else "token_mask"
         self._mechanisms = {mechanism: ABBREVIATIONS[mechanism] for mechanism in mechanisms}
         self._stack = ExitStack()
-        codes = list(self._mechanisms.values())
-        columns = [*InputPair._fields, *(f"{code}_label" for code in codes), *(f"{code}_rationale" for code in codes)]
-        self._write = {"csv": self._to_csv, "jsonl": self._to_jsonl, "parquet": self._to_parquet}[file_format](
-            path, columns, rationale_format
-        )
+        codes = self._mechanisms.values()
+        # The original's names and order: all labels, then all rationales.
+        self._columns = [*InputPair._fields, *(f"{code}_{part}" for part in ("label", "rationale") for code in codes)]
+        open_file = {"csv": self._to_csv, "jsonl": self._to_jsonl, "parquet": self._to_parquet}[file_format]
+        self._write = open_file(path)
 
     def write(self, scored: Iterable[tuple[InputPair, Mapping[str, Any]]]) -> None:
         """Writes pairs with their results, as `EmpathyPipeline` gives them."""
@@ -46,10 +49,11 @@ class ScoreWriter:
             row: dict[str, Any] = pair._asdict()
             for mechanism, code in self._mechanisms.items():
                 row[f"{code}_label"] = result[mechanism]["level"]
-                row[f"{code}_rationale"] = [
-                    one | {"score": round(one["score"], 6)} if self._key == "rationales" else one
-                    for one in result[mechanism][self._key]
-                ]
+                rationale = result[mechanism][self._key]
+                if self._key == "rationales":
+                    # What is behind the sixth place is noise: it differs with the batch that a pair was in.
+                    rationale = [span | {"score": round(span["score"], 6)} for span in rationale]
+                row[f"{code}_rationale"] = rationale
             rows.append(row)
         self._write(rows)
 
@@ -57,30 +61,26 @@ class ScoreWriter:
         """Ends the file."""
         self._stack.close()
 
-    def _to_csv(self, path: Path, columns: list[str], rationale_format: str) -> Callable[[list[dict[str, Any]]], None]:
+    def _to_csv(self, path: Path) -> _WriteRows:
+        # newline="", or the line breaks within posts would be changed.
         writer = csv.writer(self._stack.enter_context(path.open("w", newline="", encoding="utf-8")))
-        writer.writerow(columns)
+        writer.writerow(self._columns)
 
         def cell(value: Any) -> Any:
             return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
 
-        return lambda rows: writer.writerows([cell(row[column]) for column in columns] for row in rows)
+        return lambda rows: writer.writerows([cell(row[column]) for column in self._columns] for row in rows)
 
-    def _to_jsonl(
-        self, path: Path, columns: list[str], rationale_format: str
-    ) -> Callable[[list[dict[str, Any]]], None]:
+    def _to_jsonl(self, path: Path) -> _WriteRows:
         file = self._stack.enter_context(path.open("w", encoding="utf-8"))
         return lambda rows: file.writelines(
-            json.dumps({column: row[column] for column in columns}, ensure_ascii=False) + "\n" for row in rows
+            json.dumps({column: row[column] for column in self._columns}, ensure_ascii=False) + "\n" for row in rows
         )
 
-    def _to_parquet(
-        self, path: Path, columns: list[str], rationale_format: str
-    ) -> Callable[[list[dict[str, Any]]], None]:
+    def _to_parquet(self, path: Path) -> _WriteRows:
         span = pa.struct({"start": pa.int32(), "end": pa.int32(), "text": pa.string(), "score": pa.float32()})
-        types = {"label": pa.int8(), "rationale": pa.list_(span if rationale_format == "spans" else pa.int8())}
-        schema = pa.schema(
-            [(column, types.get(column.rpartition("_")[2], pa.string())) for column in columns],
-        )
+        types = {"label": pa.int8(), "rationale": pa.list_(span if self._key == "rationales" else pa.int8())}
+        # Said and not inferred: a first chunk without a rationale would give a column of nothing.
+        schema = pa.schema([(column, types.get(column.rpartition("_")[2], pa.string())) for column in self._columns])
         writer = self._stack.enter_context(pq.ParquetWriter(path, schema))
         return lambda rows: writer.write_table(pa.Table.from_pylist(rows, schema=schema))

@@ -16,6 +16,7 @@ NAME = "short_posts"
 
 def use_short_attention(encoder: PreTrainedModel) -> None:
     """Has an encoder attend by [`short_attention`], if it leaves to transformers how it attends."""
+    # `eager` stays where somebody chose it, for its attention weights or to compare with.
     if encoder._supports_attention_backend and encoder.config._attn_implementation == "sdpa":
         encoder.set_attn_implementation(NAME)
 
@@ -30,15 +31,17 @@ def short_attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """As transformers' attention functions: `(batch, head, token, size)` to `(batch, token, head, size)`."""
+    # A module that does not say is taken for causal, as by transformers; other shapes are those of grouped queries.
     if getattr(module, "is_causal", True) or key.shape != query.shape:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     batch, heads, tokens, size = query.shape
     scaling = size**-0.5 if scaling is None else scaling
     query, key, value = (states.reshape(-1, tokens, size) for states in (query, key, value))
-    # Keys before queries, because a softmax over the last dimension takes longer.
+    # `(key, query)` and not `(query, key)`, because a softmax over the last dimension takes longer.
     if attention_mask is None:
         scores = torch.bmm(key, query.transpose(1, 2)).mul_(scaling)
     else:
+        # The bias goes into the product itself, as what it is added to.
         mask = attention_mask.transpose(2, 3)
         bias = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, float("-inf"))
         bias = bias.expand(batch, heads, tokens, tokens).reshape(-1, tokens, tokens)
@@ -48,4 +51,5 @@ def short_attention(
 
 
 AttentionInterface.register(NAME, short_attention)
+# Masks are made by the name too: for one that is not registered, transformers makes none and padding is attended to.
 AttentionMaskInterface.register(NAME, sdpa_mask)

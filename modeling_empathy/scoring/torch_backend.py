@@ -26,13 +26,16 @@ class TorchBackend:
     def probabilities(self, batch: ResponseBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """As of [`Backend`]."""
         ids, mask, seeker_states, seeker_mask = batch
-        places: dict[bytes, int] = {}
+        # All of a batch is padded to one length, so that equal responses are rows of equal bytes.
         keys = [response.numpy().tobytes() for response in ids.cpu()]
-        rows = [places.setdefault(key, len(places)) for key in keys]
-        if len(places) < len(keys):
-            once = [keys.index(key) for key in places]
-            states = [of_encoder[rows] for of_encoder in self.model.response_states(ids[once], mask[once])]
+        positions: dict[bytes, int] = {}
+        position_of_row = [positions.setdefault(key, len(positions)) for key in keys]
+        if len(positions) < len(keys):
+            distinct = [keys.index(key) for key in positions]
+            states = self.model.response_states(ids[distinct], mask[distinct])
+            states = [encoder_states[position_of_row] for encoder_states in states]
         else:
+            # Without the indexing, which copies the states.
             states = self.model.response_states(ids, mask)
         return self.model.probabilities(*self.model.logits(states, mask, seeker_states, seeker_mask))
 

@@ -1,4 +1,4 @@
-"""Packed layers: what the plain ones give, from a copy that the model knows nothing of."""
+"""oneDNN layers: what the plain ones give, from a copy that the model knows nothing of."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_the_activation_is_the_models_own(activation):
     config.hidden_act = activation
     model = EmpathyModel(EmpathyConfig(encoder_config=config)).eval()
     fused = [
-        module for module in with_onednn_layers(model).modules() if getattr(module, "then", ("none",))[0] == "gelu"
+        module for module in with_onednn_layers(model).modules() if getattr(module, "post_op", ("none",))[0] == "gelu"
     ]
     assert len(fused) == (4 if activation == "gelu" else 0)
     batch = batch_of([(5, 9)], "bert")
