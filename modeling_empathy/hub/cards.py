@@ -12,11 +12,13 @@ CARD = "README.md"
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("modeling_empathy.hub"),
-    undefined=jinja2.StrictUndefined,  # a name that is missing is an error, not an empty place
+    # A name that is missing is an error, and not an empty place in a card.
+    undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
-    autoescape=False,  # it is Markdown
+    # It is Markdown: escaping for HTML would show as `&amp;`.
+    autoescape=False,
 )
 
 

@@ -57,12 +57,14 @@ def dataset_card(
 def size_category(rows: int) -> str:
     """What the Hub calls a data set of so many rows."""
     names = ("1K", "10K", "100K", "1M", "10M", "100M", "1B")
+    # By the number's digits: 1000 has four, and with it the second category begins.
     place = len(str(rows)) - len("1000")
     return "n<1K" if place < 0 else f"{names[place]}<n<{names[place + 1]}"
 
 
 def _metadata(summary: ExportSummary, builders: Sequence[EpitomeReddit], pairs: int) -> DatasetCardData:
     provenance = summary.provenance
+    # Of other people's files neither the language nor who wrote and annotated them is known: nothing is claimed.
     is_known = provenance.name != "other"
     title = provenance.title[0].upper() + provenance.title[1:]
     card_data = DatasetCardData(
@@ -86,7 +88,7 @@ def _metadata(summary: ExportSummary, builders: Sequence[EpitomeReddit], pairs: 
     for builder in builders:
         name = builder.config.name
         infos[name] = builder.info.copy()
-        # What is downloaded from here is the Parquet.
+        # Not what the builder read: what is downloaded from here is the Parquet.
         infos[name].download_size = sum(file.size for file in summary.splits if file.configuration == name)
     datasets.info.DatasetInfosDict(infos).to_dataset_card_data(card_data)
     return card_data
@@ -94,6 +96,7 @@ def _metadata(summary: ExportSummary, builders: Sequence[EpitomeReddit], pairs: 
 
 def _paths(configuration: str, splits: Sequence[ExportedSplit]) -> dict[str, Any]:
     """Where `load_dataset` finds the splits of a configuration."""
+    # Each file by its name: without it `load_dataset` would take the files of all folders for one configuration.
     files = [{"split": file.split, "path": file.path} for file in splits if file.configuration == configuration]
     is_default = {"default": True} if configuration == CONFIGURATIONS[0] else {}
     return {"config_name": configuration, "data_files": files} | is_default
@@ -116,14 +119,14 @@ def _quirks(builder: EpitomeReddit) -> _Quirks:
     for rows in builder.as_dataset().values():
         columns = rows.to_dict()
         annotations = [annotations_of(mechanism, columns) for mechanism in MECHANISMS]
-        for sp_id, rp_id, *of_row in zip(columns["sp_id"], columns["rp_id"], *annotations, strict=True):
-            pairs[sp_id, rp_id].append([level for level, _ in of_row])
-            for mechanism, (level, rationales) in zip(MECHANISMS, of_row, strict=True):
+        for sp_id, rp_id, *row_annotations in zip(columns["sp_id"], columns["rp_id"], *annotations, strict=True):
+            pairs[sp_id, rp_id].append([level for level, _ in row_annotations])
+            for mechanism, (level, rationales) in zip(MECHANISMS, row_annotations, strict=True):
                 without_span[mechanism] += level > 0 and not rationales
                 span_at_level_0[mechanism] += level == 0 and bool(rationales)
     repeated = [levels for levels in pairs.values() if len(levels) > 1]
     conflicting = {
-        mechanism: sum(len({of_row[index] for of_row in levels}) > 1 for levels in repeated)
+        mechanism: sum(len({row_levels[index] for row_levels in levels}) > 1 for levels in repeated)
         for index, mechanism in enumerate(MECHANISMS)
     }
     return _Quirks(len(repeated), conflicting, without_span, span_at_level_0)

@@ -59,21 +59,19 @@ def export_dataset(
         ]
         splits = []
         for builder in builders:
+            # Its cache may hold the configuration already: then nothing is read or aligned again.
             builder.download_and_prepare()
             splits += write_splits(builder, temporary)
         provenance = provenance_of_corpus(builders[0].info)
+        # Of `all`, which covers the files of every mechanism.
         report = Path(builders[0].cache_dir) / REPORT_NAME
         shutil.copyfile(report, temporary / REPORT_NAME)
+        # An extra that takes most of a second to import: looked for, and imported only where the file is written.
         has_croissant = importlib.util.find_spec("mlcroissant") is not None
         if has_croissant:
             write_croissant(temporary / CROISSANT_NAME, builders, splits, provenance)
-        summary = ExportSummary(
-            folder,
-            provenance,
-            splits,
-            [split for split in _SPLITS if split not in {file.split for file in splits}],
-            has_croissant,
-        )
+        left_out = [name for name in _SPLITS if name not in {file.split for file in splits}]
+        summary = ExportSummary(folder, provenance, splits, left_out, has_croissant)
         card = dataset_card(summary, builders, json.loads(report.read_text(encoding="utf-8")), salt)
         (temporary / CARD).write_text(card, encoding="utf-8")
     return summary
@@ -82,6 +80,7 @@ def export_dataset(
 @contextmanager
 def _progress_bars(are_shown: bool) -> Iterator[None]:
     """Switches the bars of `datasets` off for a while, if they are on."""
+    # They are on or off for the whole process: what the caller chose is put back.
     if are_shown or datasets.are_progress_bars_disabled():
         yield
         return

@@ -21,6 +21,7 @@ _PAIRS = [
     ("I failed the exam again and feel useless.", "I'm so sorry, that must hurt. What happened?"),
     ("Nobody answers my messages any more.", "Same here. " * 200),
 ]
+# `None` makes every import of the module fail, installed or not.
 _WITHOUT_PACKAGE = "import json, sys; sys.modules['modeling_empathy'] = sys.modules['dataset_scripts'] = None\n"
 _SCORE = """
 from transformers import pipeline
@@ -40,17 +41,18 @@ print(json.dumps(counts))
 def check_model_loads(folder: Path) -> None:
     """Raises an `InputError` unless a checkpoint loads by itself and says what it says with the package."""
     model, tokenizer = load_checkpoint(str(folder))
-    expected = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")(
-        _PAIRS, return_all_scores=True, stride=4
-    )
-    found = _run(_SCORE, str(folder), json.dumps(_PAIRS))
-    for one, other in zip(found, expected, strict=True):
+    # On the CPU here and there, because devices round differently; with a stride, so that windows are run as well.
+    pipeline = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")
+    expected = pipeline(_PAIRS, return_all_scores=True, stride=4)
+    results = _run(_SCORE, str(folder), json.dumps(_PAIRS))
+    for result, expected_result in zip(results, expected, strict=True):
         for mechanism in model.config.mechanisms:
-            scores, of_package = one[mechanism]["scores"], other[mechanism]["scores"]
-            if any(abs(scores[label] - score) > 1e-4 for label, score in of_package.items()):
+            scores, expected_scores = result[mechanism]["scores"], expected_result[mechanism]["scores"]
+            # Threads may part a sum otherwise in another process, but not by so much.
+            if any(abs(scores[label] - score) > 1e-4 for label, score in expected_scores.items()):
                 raise InputError(
                     f"The checkpoint gives other scores where this package is not installed ({mechanism}: {scores}, "
-                    f"here {of_package}): it is not published."
+                    f"here {expected_scores}): it is not published."
                 )
 
 
@@ -63,15 +65,18 @@ def check_dataset_loads(folder: Path, expected: Mapping[str, Mapping[str, int]])
 
 def _run(script: str, *arguments: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
+        # Code of a checkpoint runs in it, which has no business with a token.
         kept = {name: value for name, value in os.environ.items() if "TOKEN" not in name}
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", _WITHOUT_PACKAGE + script, *arguments],
             cwd=folder,
+            # Empty caches: code or rows that an earlier try left in them would pass for what is checked.
             env={**kept, "HF_HOME": folder, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(Path(folder, "data"))},
             capture_output=True,
             text=True,
         )
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise InputError(f"What would be published can't be loaded without this package: {said[-1]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    if process.returncode:
+        lines = process.stderr.strip().splitlines() or ["it said nothing"]
+        raise InputError(f"What would be published can't be loaded without this package: {lines[-1]}")
+    # The last line: libraries may print of their own.
+    return json.loads(process.stdout.strip().splitlines()[-1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ..files.whole_files import write_whole
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.mechanisms import LEVELS
 from .cards import CARD, render_card
-from .run_record import RECORD, RunRecord, read_config, read_record
+from .run_record import RunRecord, read_config, read_record
 
 
 def model_card(
@@ -70,15 +69,6 @@ def save_model_card(folder: Path) -> Path:
     return write_whole(folder / CARD, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def packed_files(folder: Path) -> dict[str, str]:
-    """Name to content of what goes with a packed checkpoint: its card, and what was written down of its run."""
-    files = {CARD: model_card(folder, is_packed=True)}
-    record = read_record(folder)
-    if record != RunRecord():
-        files[RECORD] = json.dumps(record.publishable(), indent=2) + "\n"
-    return files
-
-
 def _title(repo_id: str | None, config: EmpathyConfig) -> str:
     named = ", ".join(mechanism.replace("_", " ") for mechanism in config.mechanisms)
     return repo_id.split("/")[-1] if repo_id else f"Empathy in text-based support: {named}"
@@ -100,12 +90,15 @@ def _metadata(
         base_model_relation="finetune" if record.encoder else None,
         datasets=[dataset_repo_id] if dataset_repo_id else None,
         metrics=["accuracy", "f1"] if record.measured.test else None,
+        # With results and without a name for them, `ModelCardData` raises.
         model_name=_title(repo_id, config) if record.test else None,
         eval_results=_eval_results(config, record, dataset_repo_id) or None,
     )
 
 
 def _eval_results(config: EmpathyConfig, record: RunRecord, dataset_repo_id: str | None) -> list[EvalResult]:
+    # The Hub files a result under its data set; where that is not known, the figures stand in the table alone. So do
+    # those of a twin, which is another model.
     if not record.test or record.provenance is None:
         return []
     salt = record.arguments.get("data", {}).get("salt")
@@ -117,6 +110,7 @@ def _eval_results(config: EmpathyConfig, record: RunRecord, dataset_repo_id: str
             dataset_name=f"{record.provenance.title}: {mechanism.replace('_', ' ')}",
             dataset_config=mechanism,
             dataset_split="test",
+            # Another salt is another test split, and its figures are not to be put beside these.
             dataset_args={"salt": salt} if salt else None,
             metric_type=metric.hub_name,
             metric_name=metric.column,
@@ -133,6 +127,7 @@ def _level_rows(confusion: Mapping[str, list[list[int]]]) -> list[dict[str, Any]
     rows = []
     for mechanism, counts in confusion.items():
         for level, name in enumerate(LEVELS):
+            # From the confusion alone, which the record has: predictions are of texts, and stay with who trained.
             annotated, predicted = sum(counts[level]), sum(row[level] for row in counts)
             right = counts[level][level]
             rows.append(

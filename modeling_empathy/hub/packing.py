@@ -8,7 +8,9 @@ from ..checkpoints.deltas import pack
 from ..checkpoints.loading import load_checkpoint
 from ..files.whole_files import whole_folder
 from ..original_names import checkpoint_folder
-from .model_card import packed_files
+from .cards import CARD
+from .model_card import model_card
+from .run_record import read_record, write_record
 
 
 def pack_checkpoint(model: str, output_path: Path) -> dict[str, int]:
@@ -25,9 +27,10 @@ def pack_checkpoint(model: str, output_path: Path) -> dict[str, int]:
         InputError: If the checkpoint can't be packed; then nothing is written.
     """
     loaded, _ = load_checkpoint(model)
+    # Of one on the Hub there is no such folder, and `model_card` says that it holds no checkpoint.
     source = checkpoint_folder(model)
     with whole_folder(output_path) as folder:
         sizes = pack(loaded, folder)
-        for name, content in packed_files(source).items():
-            (folder / name).write_text(content, encoding="utf-8")
+        (folder / CARD).write_text(model_card(source, is_packed=True), encoding="utf-8")
+        write_record(read_record(source), folder)
     return sizes

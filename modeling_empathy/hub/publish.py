@@ -10,8 +10,9 @@ from typing import Literal
 from ..corpus.builder import load_epitome
 from ..corpus.provenance import provenance_of_corpus
 from ..errors import InputError
+from .dataset_export import export_dataset
 from .load_check import check_dataset_loads, check_model_loads
-from .staging import LIMIT_GB, Publication, stage_dataset, stage_model
+from .staging import LIMIT_GB, Publication, stage_model
 from .upload import Target, require_token, upload
 
 
@@ -37,8 +38,8 @@ def publish_model(
     Args:
         model: The checkpoint's folder.
         target: Where it goes.
-        dataset_repo_id: Where the corpus is that it was trained on, if it is on the Hub.
-        card: A card to take instead of the one that is made.
+        dataset_repo_id: As in [`~modeling_empathy.hub.staging.stage_model`].
+        card: Likewise.
         max_file_gb: The largest file that is published.
         dry_run: Whether to stop before anything is sent.
         announce: Called at each step, with what is published.
@@ -49,7 +50,7 @@ def publish_model(
     Raises:
         InputError: Where this can't or must not be published; says what the repository holds then.
     """
-    _check(target, dry_run)
+    _check_target(target, dry_run)
     with tempfile.TemporaryDirectory(prefix="empathy-publish-") as folder:
         publication = stage_model(
             model, Path(folder), repo_id=target.repo_id, dataset_repo_id=dataset_repo_id, card=card
@@ -79,9 +80,9 @@ def publish_dataset(
         data_dir: Folder of the annotated files, likewise.
         salt: Of the split rule, likewise.
         has_right_to_share: Whether who publishes says that the texts may be published. The sample needs no such word.
-        max_file_gb: The largest file that is published.
-        dry_run: Whether to stop before anything is sent.
-        announce: Called at each step, with what is published.
+        max_file_gb: As in [`publish_model`].
+        dry_run: Likewise.
+        announce: Likewise.
 
     Returns:
         The address of the commit or the pull request; None after a dry run.
@@ -89,7 +90,8 @@ def publish_dataset(
     Raises:
         InputError: Where this can't or must not be published; says what the repository holds then.
     """
-    _check(target, dry_run)
+    _check_target(target, dry_run)
+    # Before the export, so that a refusal comes at once; by the files' checksums, so that renaming changes nothing.
     provenance = provenance_of_corpus(load_epitome(source=source, data_dir=data_dir, salt=salt))
     if provenance.needs_permission and not has_right_to_share:
         raise InputError(
@@ -97,15 +99,17 @@ def publish_dataset(
             "--i_have_the_right_to_share. Nothing was sent."
         )
     with tempfile.TemporaryDirectory(prefix="empathy-publish-") as folder:
-        publication, summary = stage_dataset(Path(folder) / "dataset", source=source, data_dir=data_dir, salt=salt)
+        exported = Path(folder, "dataset")
+        summary = export_dataset(exported, source=source, data_dir=data_dir, salt=salt, show_progress=False)
+        publication = Publication("dataset", exported)
         publication.check(max_file_gb)
         announce("loading", publication)
-        check_dataset_loads(publication.folder, summary.rows)
+        check_dataset_loads(exported, summary.rows)
         return _send(publication, target, dry_run, announce)
 
 
-def _check(target: Target, dry_run: bool) -> None:
-    """What can be known before the work."""
+def _check_target(target: Target, dry_run: bool) -> None:
+    # What can be known before the work is said before it; `upload` asks again, for who calls it alone.
     target.check()
     if not dry_run:
         require_token()

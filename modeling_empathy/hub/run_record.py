@@ -15,7 +15,8 @@ from ..model.configuration_empathy import EmpathyConfig
 
 RECORD = "metrics.json"
 
-# What is said of how a model was trained; nothing of where that was on somebody's machine.
+# What is said of how a model was trained; nothing of where that was on somebody's machine. A list of what is told and
+# not of what isn't: an argument that transformers adds may be a path or a name.
 _ARGUMENTS = {
     "model": (
         "encoder_revision",
@@ -107,6 +108,7 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord()
     try:
         return _record_of(json.loads(path.read_text(encoding="utf-8")))
+    # Of a file by another program: no JSON, other names, or a list where names are looked up.
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is no record of a training run ({type(error).__name__}: {first_line(error)}): train again, or "
@@ -114,8 +116,16 @@ def read_record(folder: Path) -> RunRecord:
         ) from None
 
 
+def write_record(record: RunRecord, folder: Path) -> None:
+    """Writes the publishable part of a record into a folder, where there is a record."""
+    if record != RunRecord():
+        text = json.dumps(record.publishable(), indent=2) + "\n"
+        (folder / RECORD).write_text(text, encoding="utf-8")
+
+
 def _record_of(written: Mapping[str, Any]) -> RunRecord:
     data, arguments = written.get("data", {}), written["arguments"]
+    # Those that are off say nothing of a run: -1 is `max_steps` where epochs count, and 0 goes with False, its equal.
     chosen = {
         part: {name: arguments[part][name] for name in names if arguments[part].get(name) not in (None, "", -1, False)}
         for part, names in _ARGUMENTS.items()
@@ -141,10 +151,11 @@ def read_config(folder: Path) -> EmpathyConfig:
     """
     path = folder / "config.json"
     try:
-        if json.loads(path.read_text(encoding="utf-8")).get("model_type") != EmpathyConfig.model_type:
-            raise InputError(f"{path} is not the configuration of an empathy model.")
-        return EmpathyConfig.from_pretrained(folder)
-    except InputError:
-        raise
+        # Looked at first: `from_pretrained` warns of another model type, and reads the configuration as ours.
+        is_ours = json.loads(path.read_text(encoding="utf-8")).get("model_type") == EmpathyConfig.model_type
+        config = EmpathyConfig.from_pretrained(folder) if is_ours else None
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{folder} holds no checkpoint: config.json can't be read ({first_line(error)}).") from None
+    if config is None:
+        raise InputError(f"{path} is not the configuration of an empathy model.")
+    return config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -16,10 +15,8 @@ from ..checkpoints.loading import load_checkpoint
 from ..errors import InputError
 from ..original_names import PICKLES, checkpoint_folder
 from .cards import CARD
-from .dataset_export import export_dataset
-from .dataset_files import ExportSummary
 from .model_card import model_card
-from .run_record import RECORD, RunRecord, read_config, read_record
+from .run_record import RunRecord, read_config, read_record, write_record
 
 
 LIMIT_GB = 5.0
@@ -27,6 +24,7 @@ LIMIT_GB = 5.0
 _ONNX = (".onnx", ".onnx_data", ".data", ".json")
 _TEXTS = (".csv", ".jsonl", ".parquet", ".arrow", ".txt", ".tsv")
 _PICKLE_ENDINGS = (*PICKLES, ".pkl", ".pickle", ".joblib", ".ckpt")
+# The opcode of a protocol and its number. Older protocols have no such start and are known by their ending alone.
 _PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 
 
@@ -88,6 +86,7 @@ def stage_model(
     for path in sorted(source.iterdir()):
         if path.is_file() and is_pickle(path):
             raise InputError(f"{path} is a pickle, which runs code when it is loaded: remove it, or convert it first.")
+    # Before the model, whose error would be of weights where the folder is of something else.
     read_config(source)
     record = read_record(source)
     model, tokenizer = load_checkpoint(str(source))
@@ -97,27 +96,18 @@ def stage_model(
     plots += ["reliability.png", "loss_curve.png"]
     exported = [path.relative_to(source).as_posix() for path in source.glob("onnx/*") if path.suffix in _ONNX]
     copied = [name for name in (*plots, *exported) if (source / name).is_file()]
-    for one in copied:
-        (staging / one).parent.mkdir(exist_ok=True)
-        shutil.copyfile(source / one, staging / one)
-    if record != RunRecord():
-        (staging / RECORD).write_text(json.dumps(record.publishable(), indent=2) + "\n", encoding="utf-8")
-        if dataset_repo_id is not None and record.test:
-            _write_eval_results(staging, record, dataset_repo_id, model.config.mechanisms)
+    for name in copied:
+        (staging / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / name, staging / name)
+    write_record(record, staging)
+    if dataset_repo_id is not None and record.test:
+        _write_eval_results(staging, record, dataset_repo_id, model.config.mechanisms)
     if card is None:
         text = model_card(source, repo_id=repo_id, dataset_repo_id=dataset_repo_id, files=copied)
         (staging / CARD).write_text(text, encoding="utf-8")
     else:
         shutil.copyfile(card, staging / CARD)
     return Publication("model", staging, _left_out(source, staging))
-
-
-def stage_dataset(
-    folder: Path, *, source: str = "auto", data_dir: str | None = None, salt: str = ""
-) -> tuple[Publication, ExportSummary]:
-    """Puts the corpus together, as [`~modeling_empathy.hub.dataset_export.export_dataset`] writes it."""
-    summary = export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False)
-    return Publication("dataset", folder), summary
 
 
 def is_pickle(path: Path) -> bool:
@@ -135,6 +125,7 @@ def is_pickle(path: Path) -> bool:
 
 def _write_eval_results(staging: Path, record: RunRecord, dataset_repo_id: str, mechanisms: Sequence[str]) -> None:
     """The results as the Hub shows them beside the data set they were measured on."""
+    # One value for each task: macro-F1, because accuracy says little where a level is rare.
     entries = [
         EvalResultEntry(
             dataset_id=dataset_repo_id,

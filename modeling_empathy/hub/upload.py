@@ -19,8 +19,9 @@ from ..errors import InputError, first_line
 from .staging import Publication
 
 
-# What an earlier publication left and this one lacks goes with the same commit; other files of a repository stay.
-_OWN = {
+# What an earlier publication left and this one lacks goes with the same commit; other files of a repository stay. A
+# stale index of weights or vocabulary beside new files may be what a library reads.
+_REPLACED = {
     "model": (
         "*.safetensors",
         "*.safetensors.index.json",
@@ -38,6 +39,7 @@ _OWN = {
     "dataset": ("*/*-of-*.parquet", "alignment_report.json", "croissant.json"),
 }
 
+# What to do, by the status of the Hub's answer.
 _ADVICE = {
     401: "the token is not accepted: log in again with `hf auth login`, or set HF_TOKEN",
     403: "the token may not do this: it needs the right to write to the repository",
@@ -113,21 +115,27 @@ class _Upload:
 
     def run(self) -> str:
         try:
+            # First, so that a token that is not accepted is called that: asked for a repository, the Hub answers 401
+            # as well where there is none.
             self.api.whoami()
             self._make_ready()
+            folder = self.publication.folder
+            additions = [CommitOperationAdd(name, str(folder / name)) for name in self.publication.files]
             commit = self.api.create_commit(
                 self.target.repo_id,
-                [*self._additions(), *self._deletions()],
+                [*additions, *self._deletions()],
                 commit_message=self.target.commit_message or f"Publish a {self.publication.repo_type}",
                 repo_type=self.publication.repo_type,
                 revision=self.target.revision,
                 create_pr=self.target.create_pr,
+                # The Hub refuses the commit where the branch has moved on: nobody's change is lost unseen.
                 parent_commit=self.head,
             )
         except OfflineModeIsEnabled:
             raise InputError("HF_HUB_OFFLINE forbids to publish: unset it.") from None
         except InputError:
             raise
+        # The client wraps an upload that failed in a RuntimeError, and a card that the Hub refuses in a ValueError.
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
             raise InputError(f"{self.target.repo_id}: {_reason(error)}. {self._state()}") from None
         return commit.pr_url or commit.commit_url
@@ -135,6 +143,7 @@ class _Upload:
     def _make_ready(self) -> None:
         """Makes repository and branch where they are missing, and remembers the newest commit."""
         repo_id, repo_type, private = self.target.repo_id, self.publication.repo_type, self.target.private
+        # Asked for before it is made: `create_repo(exist_ok=True)` does not tell whether it is new, or private.
         try:
             is_private = self.api.repo_info(repo_id, repo_type=repo_type).private
         except RepositoryNotFoundError:
@@ -151,20 +160,15 @@ class _Upload:
 
     def _newest_commit(self) -> str | None:
         repo_type, revision = self.publication.repo_type, self.target.revision
-        sha: str | None = self.api.repo_info(self.target.repo_id, repo_type=repo_type, revision=revision).sha
-        return sha
-
-    def _additions(self) -> list[CommitOperationAdd]:
-        folder = self.publication.folder
-        return [CommitOperationAdd(name, str(folder / name)) for name in self.publication.files]
+        return self.api.repo_info(self.target.repo_id, repo_type=repo_type, revision=revision).sha
 
     def _deletions(self) -> list[CommitOperationDelete]:
         repo_type = self.publication.repo_type
-        there = self.api.list_repo_files(self.target.repo_id, revision=self.head, repo_type=repo_type)
-        gone = set(there) - set(self.publication.files)
-        return [
-            CommitOperationDelete(name) for name in sorted(gone) if any(fnmatch(name, own) for own in _OWN[repo_type])
-        ]
+        # As of the commit that this one follows, so that nothing is deleted which came since.
+        present = self.api.list_repo_files(self.target.repo_id, revision=self.head, repo_type=repo_type)
+        stale = sorted(set(present) - set(self.publication.files))
+        patterns = _REPLACED[repo_type]
+        return [CommitOperationDelete(name) for name in stale if any(fnmatch(name, pattern) for pattern in patterns)]
 
     def _state(self) -> str:
         """What the repository holds after a failure, in a sentence."""
@@ -174,6 +178,7 @@ class _Upload:
             newest = self._newest_commit()
         except (HTTPError, OSError, ValueError):
             return "Whether the commit arrived could not be asked: look there before you try again."
+        # The answer to a commit may be lost on the way when the commit was made.
         if newest != self.head:
             return f"There is a new commit, {newest}: look whether it is this one before you try again."
         return "The new repository is empty." if self.is_new else "The repository is as it was before."
@@ -181,17 +186,20 @@ class _Upload:
 
 def _reason(error: Exception) -> str:
     """What went wrong in words; never with a header, and so without the token."""
+    # The answer may be several errors behind the one that was raised: the client wraps it.
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
-    answered = next((one for one in chain if isinstance(one, HfHubHTTPError)), None)
+    answered = next((link for link in chain if isinstance(link, HfHubHTTPError)), None)
     if answered is not None:
-        status, said = answered.response.status_code, answered.server_message or first_line(answered)
+        status, message = answered.response.status_code, answered.server_message or first_line(answered)
         advice = _ADVICE.get(status, "the Hub has a problem: try again later" if status >= 500 else "")
-        return f"the Hub answered {status}, {advice} ({said})" if advice else f"the Hub answered {status}: {said}"
-    unanswered = next((one for one in chain if isinstance(one, HTTPError)), None)
+        return (
+            f"the Hub answered {status}, {advice} ({message})" if advice else f"the Hub answered {status}: {message}"
+        )
+    unanswered = next((link for link in chain if isinstance(link, HTTPError)), None)
     if unanswered is not None:
         return f"the Hub can't be reached ({type(unanswered).__name__}: {first_line(unanswered)})"
     return first_line(error).rstrip(".")
