@@ -110,7 +110,7 @@ class ScoringEngine:
 
         Args:
             pairs: What [`encode`] gave.
-            on_progress: Is told how many more pairs are done.
+            on_progress: Called with how many more pairs are done.
             **options: Those of [`ResultOptions`].
 
         Returns:

@@ -99,8 +99,8 @@ def score_file(
 
 
 def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
-    # What limits a stride is the tokenizer's special tokens alone, and an empty pair has them: what it tells holds for
-    # all pairs, and is told before any is scored.
+    # What limits a stride is the tokenizer's special tokens alone, and an empty pair has them: what holds for it holds for
+    # all pairs, and is known before any is scored.
     for engine in engines:
         try:
             engine.encode([("", "")], stride=stride)
@@ -133,7 +133,7 @@ def _score(
     with_mask: bool,
     on_progress: Callable[[int], Any],
 ) -> list[dict[str, Any]]:
-    """The result of each pair, in their order; `on_progress` is told how many more are done."""
+    """The result of each pair, in their order; `on_progress` is called with how many more are done."""
     results: list[dict[str, Any]] = [{"truncated": {}} for _ in encodings[0]]
     for engine, encoded in zip(engines, encodings, strict=True):
         # A pair is done when the last of the models has scored it.

@@ -80,7 +80,7 @@ class ScoreWriter:
     def _to_parquet(self, path: Path) -> _WriteRows:
         span = pa.struct({"start": pa.int32(), "end": pa.int32(), "text": pa.string(), "score": pa.float32()})
         types = {"label": pa.int8(), "rationale": pa.list_(span if self._key == "rationales" else pa.int8())}
-        # Said and not inferred: a first chunk without a rationale would give a column of nothing.
+        # Named and not inferred: a first chunk without a rationale would give a column of nothing.
         schema = pa.schema([(column, types.get(column.rpartition("_")[2], pa.string())) for column in self._columns])
         writer = self._stack.enter_context(pq.ParquetWriter(path, schema))
         return lambda rows: writer.write_table(pa.Table.from_pylist(rows, schema=schema))

@@ -56,13 +56,13 @@ def test_the_counts_are_those_of_the_source_files(exported):
     for row in counted:
         path = sample / f"{row['mechanism'].replace(' ', '-')}-sample.csv"
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [one for one in csv.DictReader(file) if split_by_rule(one["sp_id"]) == row["split"]]
-        levels = Counter(one["level"] for one in rows)
-        assert int(row["rows"]) == len(rows)
+            pairs = [pair for pair in csv.DictReader(file) if split_by_rule(pair["sp_id"]) == row["split"]]
+        levels = Counter(pair["level"] for pair in pairs)
+        assert int(row["rows"]) == len(pairs)
         assert [int(row[f"level {level}"]) for level in range(3)] == [levels[str(level)] for level in range(3)]
-        assert int(row["seeker posts"]) == len({one["sp_id"] for one in rows})
-        # All quotes but the two that the sample's card names are found.
-        quotes = [[quote for quote in one["rationales"].split("|") if quote] for one in rows]
+        assert int(row["seeker posts"]) == len({pair["sp_id"] for pair in pairs})
+        # All quotes of the sample are aligned but two, of different mechanisms.
+        quotes = [[quote for quote in pair["rationales"].split("|") if quote] for pair in pairs]
         assert 0 <= sum(map(len, quotes)) - int(row["rationales"]) <= 1
         seen.add((row["configuration"], row["split"]))
     assert seen == {(name, split) for name in CONFIGURATIONS for split in SPLITS}
@@ -77,17 +77,19 @@ def test_the_card_and_the_report_agree_on_the_alignment(exported):
         counts = report["files"][row["source file"]]
         assert int(row["aligned exactly"]) == counts["aligned_exactly"] > 0
         assert int(row["aligned by folding"]) == counts["aligned_by_folding"] > 0
-        listed = [one for one in report["unaligned"] if one["file"] == row["source file"]]
+        listed = [quote for quote in report["unaligned"] if quote["file"] == row["source file"]]
         assert int(row["not aligned"]) == len(listed)
 
 
 def test_no_post_is_quoted_in_the_card(exported):
     card = " ".join((exported / "README.md").read_text(encoding="utf-8").split())
+    # By sentences, since a card that quotes would not quote a post from end to end.
     sentences = set()
     for rows in load_epitome(source="sample").values():
         for row in rows:
             for text in (row["seeker_post"], row["response_post"]):
                 sentences |= {" ".join(part.split()) for part in re.split(r"[.!?\n]", text)}
+    # A few words that stand together may be anybody's.
     long = [sentence for sentence in sentences if len(sentence.split()) > 3]
     assert len(long) > 300
     assert [sentence for sentence in long if sentence in card] == []
@@ -102,6 +104,7 @@ def test_the_card_warns_and_tells_the_terms(exported):
 
 
 def test_other_files_are_of_unknown_licence(tmp_path, csv_folder):
+    # What would end a cell of a Markdown table, or its code.
     (csv_folder / "explorations-test.csv").rename(csv_folder / "explorations-a|b `c`.csv")
     summary = export_dataset(tmp_path / "out", data_dir=str(csv_folder), show_progress=False)
     assert summary.provenance.needs_permission and "ask whoever the data come from" in summary.provenance.terms
@@ -119,13 +122,15 @@ def test_repeated_pairs_and_rows_without_rationales_are_counted(tmp_path, csv_fo
         _, *rows = csv.reader(file)
     assert [row[4] for row in rows[:3]] == ["0", "1", "2"]
     rows[1][5] = ""  # level 1 without a rationale
-    for other in csv_folder.glob("*.csv"):
-        with other.open(newline="", encoding="utf-8") as file:
-            _, *own = csv.reader(file)
-        own = rows if other == path else own
-        again, also = list(own[2]), list(own[3])
-        again[4] = "1" if other == path else again[4]
-        write_csv(other, [*own, again, also])
+    # In all files, because files of different length can't be joined.
+    for source in csv_folder.glob("*.csv"):
+        with source.open(newline="", encoding="utf-8") as file:
+            _, *source_rows = csv.reader(file)
+        source_rows = rows if source == path else source_rows
+        repeated, also_repeated = list(source_rows[2]), list(source_rows[3])
+        # Of explorations the level differs as well, which is 2 in the row itself.
+        repeated[4] = "1" if source == path else repeated[4]
+        write_csv(source, [*source_rows, repeated, also_repeated])
     export_dataset(tmp_path / "out", data_dir=str(csv_folder), show_progress=False)
     card = card_of(tmp_path / "out")
     assert "2 pairs are there more" in card.text
@@ -143,6 +148,7 @@ def test_nothing_is_asked_of_the_network(tmp_path, monkeypatch):
     def refused(*arguments, **options):
         raise AssertionError("no connection is needed to write a card")
 
+    # Offline mode would hide a request: it is switched off, and the socket refuses in its place.
     monkeypatch.setattr(socket.socket, "connect", refused)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     export_dataset(tmp_path / "out", source="sample", show_progress=False)

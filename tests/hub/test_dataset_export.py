@@ -25,12 +25,12 @@ sys.modules["modeling_empathy"] = sys.modules["dataset_scripts"] = None
 import datasets
 
 def loaded(*arguments):
-    found = {}
+    rows_by_kind = {}
     for kind in ("whole", "streamed"):
         splits = datasets.load_dataset(*arguments, streaming=kind == "streamed")
-        found[kind] = {split: list(rows) for split, rows in splits.items()}
-        found[f"{kind} features"] = {split: rows.features.to_dict() for split, rows in splits.items()}
-    return found
+        rows_by_kind[kind] = {split: list(rows) for split, rows in splits.items()}
+        rows_by_kind[f"{kind} features"] = {split: rows.features.to_dict() for split, rows in splits.items()}
+    return rows_by_kind
 
 folder, *names = sys.argv[1:]
 json.dump({"default": loaded(folder)} | {name: loaded(folder, name) for name in names}, sys.stdout)
@@ -38,6 +38,7 @@ json.dump({"default": loaded(folder)} | {name: loaded(folder, name) for name in 
 
 
 def load_without_our_code(folder: Path, names: list[str], cache: Path) -> dict:
+    # -I leaves out the folder that it runs in, from which our packages could be imported.
     done = subprocess.run(
         [sys.executable, "-I", "-c", LOAD, str(folder), *names],
         capture_output=True,
@@ -56,6 +57,7 @@ def test_plain_datasets_loads_what_the_builder_built(exported, tmp_path):
         for split, rows in built.items():
             assert len(rows) > 0
             assert loaded[name]["whole"][split] == loaded[name]["streamed"][split] == list(rows)
+            # Names of levels and types of offsets, which rows alone don't show.
             for kind in ("whole features", "streamed features"):
                 assert datasets.Features.from_dict(loaded[name][kind][split]) == rows.features
     assert loaded["default"] == loaded["all"]
@@ -82,9 +84,9 @@ def test_the_published_corpus_loads_as_it_was_built(corpus_dir, tmp_path):
 
 
 def test_the_folder_holds_these_files_and_the_card_names_them(exported):
-    found = {path.relative_to(exported).as_posix() for path in exported.rglob("*") if path.is_file()}
+    files = {path.relative_to(exported).as_posix() for path in exported.rglob("*") if path.is_file()}
     parquet = {f"{name}/{split}-00000-of-00001.parquet" for name in CONFIGURATIONS for split in SPLITS}
-    assert found - {"croissant.json"} == parquet | {"README.md", "alignment_report.json"}
+    assert files - {"croissant.json"} == parquet | {"README.md", "alignment_report.json"}
     card = card_of(exported)
     configs = {config["config_name"]: config for config in card.data.configs}
     assert list(configs) == CONFIGURATIONS
@@ -105,6 +107,7 @@ def test_a_salt_gives_other_splits_and_is_told(tmp_path):
 
 
 def test_splits_without_rows_are_left_out_and_told(tmp_path):
+    # One pair, and so one split: `datasets` can't read a split without rows.
     (tmp_path / "csv").mkdir()
     write_corpus(tmp_path / "csv", pairs=1)
     summary = export_dataset(tmp_path / "out", data_dir=str(tmp_path / "csv"), show_progress=False)
@@ -138,6 +141,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch, interruptio
     def interrupted(*arguments):
         raise interruption("stop")
 
+    # The card comes last, when all other files are there.
     monkeypatch.setattr(dataset_export, "dataset_card", interrupted)
     with pytest.raises(interruption):
         export_dataset(tmp_path / "out", source="sample", show_progress=False)

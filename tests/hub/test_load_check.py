@@ -36,6 +36,7 @@ def test_a_corpus_of_which_rows_are_missing_is_not_published(exported):
         for name in ("all", "emotional_reactions", "interpretations", "explorations")
     }
     check_dataset_loads(exported, rows)
+    # A row more than there is, as if one had been lost in writing.
     rows["explorations"]["test"] = 38
     with pytest.raises(InputError, match=r"'test': 38.* rows, and .*'test': 37.* are read: it is not published"):
         check_dataset_loads(exported, rows)

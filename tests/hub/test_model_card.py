@@ -33,15 +33,15 @@ def published_record(**data: object) -> dict:
 
 def tables(text: str) -> list[list[list[str]]]:
     """The Markdown tables of a text: rows of cells, the header first."""
-    found, rows = [], []
+    complete, rows = [], []
     for line in [*text.splitlines(), ""]:
         if line.startswith("|"):
             rows.append([cell.strip() for cell in line.strip("|").split("|")])
         elif rows:
-            found.append([rows[0], *rows[2:]])
+            complete.append([rows[0], *rows[2:]])
             assert len({len(row) for row in rows}) == 1, rows
             rows = []
-    return found
+    return complete
 
 
 def table_with(text: str, column: str) -> list[list[str]]:
@@ -54,15 +54,15 @@ def test_the_metadata_are_what_the_hub_reads(folder):
     assert data.license == "apache-2.0" and data.language == "en"
     assert data.base_model == "somebody/encoder" and data.datasets == ["me/corpus"]
     assert {"empathy", "mental-health", "rationale-extraction"} <= set(data.tags)
-    results = {(one.dataset_config, one.metric_name): one for one in data.eval_results}
+    results = {(result.dataset_config, result.metric_name): result for result in data.eval_results}
     assert len(results) == len(data.eval_results) == 6 * len(MECHANISMS)
     test = run_record()["metrics"]["test"]
     for mechanism in MECHANISMS:
         for shown, name in (("accuracy", "accuracy"), ("macro-F1", "macro_f1"), ("IOU-F1", "annotated_iou_f1_macro")):
-            one = results[mechanism, shown]
-            assert one.metric_value == pytest.approx(test[f"{mechanism}_{name}"], abs=1e-4)
-            assert one.dataset_split == "test" and one.dataset_type == "me/corpus"
-    tasks = {one.metric_name: one.task_type for one in data.eval_results}
+            result = results[mechanism, shown]
+            assert result.metric_value == pytest.approx(test[f"{mechanism}_{name}"], abs=1e-4)
+            assert result.dataset_split == "test" and result.dataset_type == "me/corpus"
+    tasks = {result.metric_name: result.task_type for result in data.eval_results}
     assert tasks["kappa"] == "text-classification" and tasks["token-F1"] == "token-classification"
 
 
@@ -74,6 +74,7 @@ def test_the_figures_are_those_that_were_measured(folder):
         assert row[1:4] == [f"{test[f'{mechanism}_{name}']:.3f}" for name in ("accuracy", "macro_f1", "f1_no")]
     assert "those of a test" in text, "whose definitions the numbers follow"
 
+    # From the table to single pairs and back, by another library's definitions.
     annotated = [level for level in range(3) for predicted in range(3) for _ in range(CONFUSION[level][predicted])]
     predicted = [predicted for level in range(3) for predicted in range(3) for _ in range(CONFUSION[level][predicted])]
     expected = list(zip(*precision_recall_fscore_support(annotated, predicted, labels=[0, 1, 2]), strict=True))
@@ -90,7 +91,7 @@ def test_the_figures_are_those_that_were_measured(folder):
 
 def test_it_says_what_it_is_not_and_what_it_was_made_of(folder):
     text = " ".join(model_card(folder).split())
-    for said in (
+    for phrase in (
         "Not a diagnosis",
         "English, from Reddit",
         "Experts disagree",
@@ -103,7 +104,7 @@ def test_it_says_what_it_is_not_and_what_it_was_made_of(folder):
         "0.25, 0.5, 0.75",
         "102 pairs train, 20 pairs validation, 20 pairs test",
     ):
-        assert said.lower() in text.lower(), said
+        assert phrase.lower() in text.lower(), phrase
     arguments = {row[0]: row[1] for row in table_with(model_card(folder), "argument of training")[1:]}
     assert arguments["seed"] == "12" and arguments["learning_rate"] == "0.0001"
     assert arguments["level_weighting"] == "root_inverse"
@@ -120,7 +121,7 @@ def test_weights_of_the_corpus_have_its_licence(folder):
     assert card.data.base_model is None and "The encoder starts from" not in card.text
     assert "non-profit academic research" in card.text and "synthetic" not in card.text
     assert UPSTREAM_SHA256["explorations-reddit.csv"] in card.text
-    assert {one.dataset_type for one in card.data.eval_results} == {"epitome-reddit"}
+    assert {result.dataset_type for result in card.data.eval_results} == {"epitome-reddit"}
 
 
 def test_without_a_record_nothing_is_claimed(folder):
@@ -128,6 +129,7 @@ def test_without_a_record_nothing_is_claimed(folder):
     card = ModelCard(model_card(folder))
     assert card.data.license == "unknown" and not card.data.eval_results and card.data.metrics is None
     assert "Nothing was measured with this checkpoint" in card.text and "The checkpoint does not say" in card.text
+    # Measured figures have three places in a card, and nothing else has.
     assert len(re.findall(r"\d\.\d\d\d", card.text)) == 0, "a figure that nobody measured"
 
 
@@ -143,6 +145,7 @@ def test_its_python_examples_run_and_agree(tmp_path, attend_to_padding):
     tiny_model("bert", attend_to_padding=attend_to_padding, max_post_length=40).save_pretrained(tmp_path)
     wordpiece_tokenizer().save_pretrained(tmp_path)
     text = save_model_card(tmp_path).read_text()
+    # As they are printed: an example that doesn't run is worse than none.
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(examples) == 2 and "empathy score --model" in text
     of_pipeline, of_model = {}, {}
@@ -150,9 +153,9 @@ def test_its_python_examples_run_and_agree(tmp_path, attend_to_padding):
     exec(examples[1].replace("path/to/this/folder", str(tmp_path)), of_model)
     levels = of_model["output"].empathy_logits[0].softmax(-1).max(-1)
     for index, mechanism in enumerate(MECHANISMS):
-        said = of_pipeline["result"][mechanism]
-        assert said["level"] == int(levels.indices[index])
-        assert said["score"] == pytest.approx(levels.values[index].item(), abs=1e-5)
+        result = of_pipeline["result"][mechanism]
+        assert result["level"] == int(levels.indices[index])
+        assert result["score"] == pytest.approx(levels.values[index].item(), abs=1e-5)
 
 
 def test_a_record_that_is_none_is_named(folder):

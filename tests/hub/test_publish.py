@@ -21,6 +21,7 @@ ID = "user/name"
 @pytest.fixture
 def hub(hub, api, waits, monkeypatch) -> StandInHub:
     """The Hub of this process, whose user is logged in."""
+    # The environment was read when huggingface_hub was imported: HF_ENDPOINT would come too late.
     monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
     monkeypatch.setenv("HF_TOKEN", hub.token)
     return hub
@@ -56,6 +57,7 @@ def test_each_step_is_announced_and_nothing_is_asked_of_the_hub_before_the_last(
     assert announced.requests == [0, 0, 0] and hub.requests
     assert address is not None and address.endswith(hub.commits(ID)[0].oid)
     assert "config.json" in announced.files[0] and announced.files[0] == announced.files[-1]
+    # What is announced is what arrives: nothing is added or changed behind it.
     sent = {name: len(content) for name, content in hub.files(ID).items()}
     assert announced.files[-1].items() <= sent.items()
 

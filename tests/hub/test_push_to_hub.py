@@ -34,6 +34,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def hub() -> Iterator[StandInHub]:
+    # Weights and the tokenizer's vocabulary go through large file storage, code and configuration do not.
     with StandInHub(lfs_above=20_000) as hub:
         yield hub
 
@@ -58,6 +59,7 @@ def push(hub: StandInHub, home: Path, *argv: object) -> str:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    # Neither in what it prints nor in what a library under it logs.
     assert hub.token not in done.stdout + done.stderr
     return done.stdout
 
@@ -66,12 +68,13 @@ refused = partial(refused_by, app)
 
 
 def test_a_model_is_pushed_and_loaded_by_its_name(hub, model, tmp_path):
-    said = push(hub, tmp_path / "home", "model", model, "--repo_id", "user/empathy", "--commit_message", "First")
+    printed = push(hub, tmp_path / "home", "model", model, "--repo_id", "user/empathy", "--commit_message", "First")
     files = hub.files("user/empathy")
-    first, second, third, *listed, end, address = said.splitlines()
+    first, second, third, *listed, end, address = printed.splitlines()
     assert first == "Loading it in a process without this package ..."
     assert second == "  it loads, and gives the same scores"
     assert third == "To the model user/empathy:"
+    # What the Hub puts into a new repository by itself is not listed.
     sent = {name: content for name, content in files.items() if name not in FIRST_FILES or name == "README.md"}
     total = sum(map(len, sent.values()))
     assert listed == [
@@ -87,63 +90,65 @@ def test_a_model_is_pushed_and_loaded_by_its_name(hub, model, tmp_path):
     assert b'pipeline("empathy", model="user/empathy"' in files["README.md"]
     assert hub.commits("user/empathy")[0].title == "First"
     # Another version on a branch of its own.
-    other = tmp_path / "other"
-    tiny_model("bert", seed=1, max_post_length=40, rationale_thresholds=[0.2] * 3).save_pretrained(other)
-    wordpiece_tokenizer().save_pretrained(other)
-    push(hub, tmp_path / "home", "model", other, "--repo_id", "user/empathy", "--revision", "v2")
+    second_version = tmp_path / "other"
+    tiny_model("bert", seed=1, max_post_length=40, rationale_thresholds=[0.2] * 3).save_pretrained(second_version)
+    wordpiece_tokenizer().save_pretrained(second_version)
+    push(hub, tmp_path / "home", "model", second_version, "--repo_id", "user/empathy", "--revision", "v2")
 
     script = f"""
 import json
 from transformers import AutoConfig, AutoModel, AutoTokenizer, pipeline
 
-name, pairs, said = "user/empathy", {PAIRS!r}, {{}}
+name, pairs, results = "user/empathy", {PAIRS!r}, {{}}
 for revision in (None, "v2", {hub.commits("user/empathy")[0].oid!r}):
     scorer = pipeline(model=name, revision=revision, trust_remote_code=True, device="cpu")
-    said[str(revision)] = scorer(pairs, batch_size=2)
+    results[str(revision)] = scorer(pairs, batch_size=2)
 config = AutoConfig.from_pretrained(name, trust_remote_code=True)
 assert config.mechanisms == AutoModel.from_pretrained(name, trust_remote_code=True).config.mechanisms
 # What was downloaded once is found again without the Hub, under each name that it was asked for by.
 for revision in (None, "v2"):
     how = {{"revision": revision, "trust_remote_code": True, "local_files_only": True}}
     loaded, tokenizer = AutoModel.from_pretrained(name, **how), AutoTokenizer.from_pretrained(name, **how)
-    own = type(scorer)(model=loaded, tokenizer=tokenizer, device="cpu")
-    said[f"local {{revision}}"] = own(pairs, batch_size=2)
-print(json.dumps(said))
+    local = type(scorer)(model=loaded, tokenizer=tokenizer, device="cpu")
+    results[f"local {{revision}}"] = local(pairs, batch_size=2)
+print(json.dumps(results))
 """
-    found = json.loads(run_without_package(script, tmp_path, **environment(hub, tmp_path / "reader")))
+    results = json.loads(run_without_package(script, tmp_path, **environment(hub, tmp_path / "reader")))
+    # Through JSON, as the others came: it makes lists of tuples.
     main, branch = (
         json.loads(json.dumps(EmpathyPipeline.from_pretrained(folder, device="cpu")(PAIRS, batch_size=2)))
-        for folder in (model, other)
+        for folder in (model, second_version)
     )
     assert main != branch
-    assert found.pop("None") == found.pop("local None") == main
-    assert found.pop("v2") == found.pop("local v2") == branch
-    assert list(found.values()) == [main]
+    assert results.pop("None") == results.pop("local None") == main
+    assert results.pop("v2") == results.pop("local v2") == branch
+    assert list(results.values()) == [main]
 
 
 def test_a_data_set_is_pushed_and_loaded_by_its_name(hub, tmp_path):
-    said = push(hub, tmp_path / "home", "dataset", "--source", "sample", "--repo_id", "user/sample", "--private")
-    assert "\n  it loads, with all its rows\nTo the private dataset user/sample:\n" in said
+    printed = push(hub, tmp_path / "home", "dataset", "--source", "sample", "--repo_id", "user/sample", "--private")
+    assert "\n  it loads, with all its rows\nTo the private dataset user/sample:\n" in printed
     assert hub.repository("user/sample", "dataset").private
     script = """
 import json
 from datasets import load_dataset
 
 rows = load_dataset("user/sample", "explorations")
-said = {split: [row["rp_id"] for row in of_split] for split, of_split in rows.items()}
-said["levels"] = rows["train"].features["level"].names
-said["all"] = load_dataset("user/sample", split="test")[0]
-said["streamed"] = [row["rp_id"] for row in load_dataset("user/sample", "explorations", split="test", streaming=True)]
-print(json.dumps(said))
+loaded = {split: [row["rp_id"] for row in of_split] for split, of_split in rows.items()}
+loaded["levels"] = rows["train"].features["level"].names
+loaded["all"] = load_dataset("user/sample", split="test")[0]
+streamed = load_dataset("user/sample", "explorations", split="test", streaming=True)
+loaded["streamed"] = [row["rp_id"] for row in streamed]
+print(json.dumps(loaded))
 """
     reader = environment(hub, tmp_path / "reader", hub.read_token)
-    found = json.loads(run_without_package(script, tmp_path, **reader))
+    loaded = json.loads(run_without_package(script, tmp_path, **reader))
     expected = load_epitome("explorations", source="sample")
     for split, rows in expected.items():
-        assert found[split] == rows["rp_id"][:] and len(rows)
-    assert found["streamed"] == found["test"]
-    assert found["levels"] == ["no", "weak", "strong"]
-    assert found["all"] == load_epitome("all", source="sample")["test"][0]
+        assert loaded[split] == rows["rp_id"][:] and len(rows)
+    assert loaded["streamed"] == loaded["test"]
+    assert loaded["levels"] == ["no", "weak", "strong"]
+    assert loaded["all"] == load_epitome("all", source="sample")["test"][0]
 
 
 def test_a_dry_run_lists_the_files_and_needs_no_hub(model):
@@ -151,6 +156,7 @@ def test_a_dry_run_lists_the_files_and_needs_no_hub(model):
     assert result.exit_code == 0, result.output
     listed = dict(re.findall(r"^ +([\d,]+)  (\S+)$", result.output, re.MULTILINE))
     sizes = {name: int(size.replace(",", "")) for size, name in listed.items()}
+    # Written anew, the file has another header; the tensors bound its size from below.
     weights = sum(tensor.nbytes for tensor in load((model / "model.safetensors").read_bytes()).values())
     assert weights < sizes["model.safetensors"] < 1.5 * weights
     assert result.stdout.endswith("\nDry run: nothing was sent.\n") and "To the model me/empathy:" in result.output

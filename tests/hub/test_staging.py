@@ -32,6 +32,7 @@ def folder(tmp_path) -> Path:
         (folder / name).write_bytes(b"\x89PNG")
     (folder / "test_predictions.parquet").write_bytes(b"PAR1 what somebody wrote")
     (folder / "notes.csv").write_text("seeker_post\nwhat somebody wrote\n")
+    # Code that is not the model's: who trusts the repository's code has not looked at this.
     (folder / "evil.py").write_text("raise SystemExit\n")
     (folder / "checkpoint-7").mkdir()
     (folder / "checkpoint-7" / "optimizer.pt").write_bytes(pickle.dumps({}))
@@ -53,14 +54,17 @@ def test_what_belongs_to_a_checkpoint_comes_along_and_nothing_else(folder, stagi
     assert "wrote" in publication.left_out["test_predictions.parquet"]
     publication.check()
     loaded, original = EmpathyModel.from_pretrained(staging), EmpathyModel.from_pretrained(folder)
-    for (name, one), other in zip(loaded.state_dict().items(), original.state_dict().values(), strict=True):
-        assert torch.equal(one, other), name
+    for (name, weight), original_weight in zip(
+        loaded.state_dict().items(), original.state_dict().values(), strict=True
+    ):
+        assert torch.equal(weight, original_weight), name
     assert "me/empathy" in (staging / "README.md").read_text()
 
 
 def test_nothing_of_the_machine_is_published(folder, staging):
     publication = stage_model(str(folder), staging, repo_id="me/empathy")
     secret = ("/home/somebody", "secret-host", str(folder))
+    # They are there before, or the test would show nothing.
     written = (folder / "metrics.json").read_text()
     assert secret[0] in written and secret[1] in written
     for name in publication.files:
@@ -76,6 +80,7 @@ def test_what_was_published_can_be_published_again(folder, staging, tmp_path):
     (tmp_path / "again").mkdir()
     again = stage_model(str(staging), tmp_path / "again", repo_id="me/empathy")
     assert again.files == first.files and not again.left_out
+    # Byte for byte, so that publishing twice is no commit the second time.
     for name in first.files:
         assert (staging / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
 
@@ -147,6 +152,7 @@ def test_what_is_no_pickle_is_not_taken_for_one(folder):
 
 
 def test_files_above_the_limit_are_refused(tmp_path):
+    # A sparse file: it has the size, and takes no place on the disk.
     with (tmp_path / "model.safetensors").open("wb") as file:
         file.truncate(2_000_000)
     publication = Publication("model", tmp_path)

@@ -111,18 +111,20 @@ def test_after_a_fault_the_repository_is_as_before(hub, publication, fault, exis
     if existed:
         hub.put(ID, BEFORE)
         before = hub.commits(ID)
+    # More often than the client tries.
     planned = hub.fail(method, path, status, times=100, reset=status is None)
     with pytest.raises(InputError) as raised:
         upload(publication, Target(ID))
-    told = str(raised.value)
-    assert planned.met > 0 and message in told and ID in told
-    assert hub.token not in told
+    error = str(raised.value)
+    assert planned.met > 0 and message in error and ID in error
+    assert hub.token not in error
     if existed:
         assert hub.commits(ID) == before and hub.files(ID) == FIRST_FILES | BEFORE
-        assert told.endswith(("The repository is as it was before.", "Nothing was sent."))
+        assert error.endswith(("The repository is as it was before.", "Nothing was sent."))
     else:
+        # Before the repository was made or after, by where the fault is.
         assert not hub.exists(ID) or hub.files(ID) == FIRST_FILES
-        assert told.endswith(("The new repository is empty.", "Nothing was sent."))
+        assert error.endswith(("The new repository is empty.", "Nothing was sent."))
 
 
 @pytest.mark.parametrize("fault", [("POST", "preupload", 429), ("PUT", "/lfs/", 500), ("PUT", "/lfs/", None)])
@@ -144,6 +146,7 @@ def test_a_slow_answer_is_waited_for(hub, publication):
 
 def test_somebody_elses_commit_meanwhile_is_not_lost(hub, publication, monkeypatch):
     hub.put(ID, BEFORE)
+    # The files are listed once the head is known and before the commit is sent: the moment to come between.
     original = Publication.files
 
     def changed_meanwhile(self: Publication) -> dict[str, int]:
@@ -167,6 +170,7 @@ def test_the_token_comes_from_the_environment_or_the_login(hub, publication, mon
     stored = tmp_path / "token"
     stored.write_text(hub.token)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(stored))
+    # A folder of its own, or the login's file would be published.
     (tmp_path / "publication").mkdir()
     (tmp_path / "publication" / "config.json").write_bytes(b"{}")
     upload(Publication("model", tmp_path / "publication"), Target(ID))

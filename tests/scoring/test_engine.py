@@ -11,6 +11,7 @@ from tests.model.test_pipeline_empathy import LONG_RESPONSE, PAIRS, TOKENIZERS, 
 from tests.tiny_models import tiny_model
 
 
+# Posts that meet again with others, a response beyond the cut, and pairs that occur twice.
 MANY = [*PAIRS, (PAIRS[0][0], PAIRS[1][1]), (PAIRS[1][0], PAIRS[0][1]), (PAIRS[2][0], LONG_RESPONSE), *PAIRS]
 
 
@@ -23,6 +24,7 @@ def both(family: str = "bert", tokens_per_batch: int = 64, **config) -> tuple[Em
 @pytest.mark.parametrize("family", TOKENIZERS)
 @pytest.mark.parametrize("share_responder_encoder", [True, False])
 @pytest.mark.parametrize("attend_to_padding", [False, True])
+# A pair a batch, a few, and all at once.
 @pytest.mark.parametrize("tokens_per_batch", [1, 100, 10_000])
 def test_it_says_what_the_pipeline_says_of_each_pair_alone(
     family, share_responder_encoder, attend_to_padding, tokens_per_batch
@@ -34,6 +36,7 @@ def test_it_says_what_the_pipeline_says_of_each_pair_alone(
     for pair, result in zip(MANY, results, strict=True):
         expected = pipeline(pair, return_all_scores=True, token_mask=True)
         assert_same(result, expected)
+        # Sums of floats depend on the shape of a batch: close, and not equal.
         for name in MECHANISMS:
             assert result[name]["scores"] == pytest.approx(expected[name]["scores"], abs=1e-5)
             assert len(result[name]["token_mask"]) == len(expected[name]["token_mask"]) == 40
@@ -60,6 +63,7 @@ def test_each_post_is_computed_once():
     pipeline, _ = both()
     pairs = [("I feel alone.", response) for _, response in PAIRS] * 3 + [(seeker, "Why?") for seeker, _ in PAIRS]
     backend = Counting(pipeline.model)
+    # Counted at the encoder, since the backend leaves out what occurs twice.
     encoded: list[int] = []
     backend.model.responder_encoders[0].register_forward_hook(
         lambda _, __, output: encoded.append(len(output.last_hidden_state))
@@ -81,17 +85,18 @@ def test_half_precision_stays_close():
     pipeline, _ = both()
     expected = [pipeline(pair, return_all_scores=True) for pair in PAIRS]
     engine = ScoringEngine.of_model(pipeline.model.to(torch.bfloat16), pipeline.tokenizer)
-    for one, other in zip(engine.score(engine.encode(PAIRS), return_all_scores=True), expected, strict=True):
+    for result, exact in zip(engine.score(engine.encode(PAIRS), return_all_scores=True), expected, strict=True):
         for name in MECHANISMS:
-            assert one[name]["scores"] == pytest.approx(other[name]["scores"], abs=0.1)
+            assert result[name]["scores"] == pytest.approx(exact[name]["scores"], abs=0.1)
 
 
-def test_pairs_are_read_a_stretch_at_a_time(monkeypatch):
+def test_pairs_are_read_a_chunk_at_a_time(monkeypatch):
     monkeypatch.setattr("modeling_empathy.scoring.engine.PAIRS_PER_CHUNK", 2)
     pipeline, engine = both()
     read = []
     results = engine((read.append(pair) or pair for pair in MANY), return_all_scores=True)
     assert_same(next(results), pipeline(MANY[0], return_all_scores=True))
+    # No pair is taken from the iterator before its chunk's turn.
     assert len(read) == 2
     rest = list(results)
     assert len(rest) == len(MANY) - 1

@@ -19,14 +19,16 @@ needs_onednn = pytest.mark.skipif(not suits_onednn(torch.ones(1)), reason="torch
 def test_onednn_layers_give_what_plain_ones_give(family, dtype):
     model = tiny_model(family, share_responder_encoder=False).to(dtype)
     copy = with_onednn_layers(model)
+    # Or the two would agree because nothing was replaced.
     assert sum(isinstance(module, OneDnnLinear) for module in copy.modules()) > 20
     batch = batch_of([(5, 9), (12, 3)], family)
     with torch.no_grad():
-        plain, found = model(**batch), copy(**batch)
+        plain, computed = model(**batch), copy(**batch)
     for name in ("empathy_logits", "rationale_logits"):
+        # Relative to the largest logit: bfloat16 has eight bits, and a logit near 0 is a difference of large ones.
         scale = getattr(plain, name).abs().max().item()
         atol = scale * (1e-5 if dtype == torch.float32 else 0.05)
-        torch.testing.assert_close(getattr(found, name), getattr(plain, name), rtol=0, atol=atol)
+        torch.testing.assert_close(getattr(computed, name), getattr(plain, name), rtol=0, atol=atol)
 
 
 @needs_onednn
@@ -38,6 +40,7 @@ def test_the_activation_is_the_models_own(activation):
     fused = [
         module for module in with_onednn_layers(model).modules() if getattr(module, "post_op", ("none",))[0] == "gelu"
     ]
+    # Two layers in each of two encoders; gelu_new and relu are computed by their own module behind the layer.
     assert len(fused) == (4 if activation == "gelu" else 0)
     batch = batch_of([(5, 9)], "bert")
     with torch.no_grad():
@@ -53,6 +56,7 @@ def test_the_model_itself_stays_as_it_was_and_what_becomes_of_it_changes_nothing
     copy = with_onednn_layers(model)
     with torch.no_grad():
         before = copy(**batch).empathy_logits
+        # In place, as an optimizer does it: what shared memory with the model would change with it.
         for parameter in model.parameters():
             parameter.add_(1.0)
         assert torch.equal(copy(**batch).empathy_logits, before)

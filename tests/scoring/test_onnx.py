@@ -87,12 +87,13 @@ def test_graphs_give_what_the_model_gives(exported, family):
         expected, given = scored_by_model(model, batch), scored(backend, batch)
         assert given[0].shape == (len(lengths), mechanisms, 3)
         assert given[1].shape == (len(lengths), mechanisms, batch["response_input_ids"].shape[1])
-        for of_model, of_graphs in zip(expected, given, strict=True):
-            torch.testing.assert_close(of_graphs, of_model, rtol=0, atol=1e-5)
+        for expected_part, given_part in zip(expected, given, strict=True):
+            torch.testing.assert_close(given_part, expected_part, rtol=0, atol=1e-5)
 
 
 def test_padding_changes_nothing(exported):
     backend = OnnxBackend(exported["roberta"])
+    # The first pair of a batch of two, and by itself without the padding that the longer one brings.
     together = batch_of([(5, 9), (20, 33)])
     alone = {
         name: tensor[:1, : {"seeker": 5, "response": 9}[name.split("_")[0]]]
@@ -109,11 +110,13 @@ def test_eight_bits_come_close(exported):
     batch = batch_of([(3 + 7 * number % 31, 3 + 5 * number % 37) for number in range(64)])
     expected = scored_by_model(tiny_model("roberta"), batch)
     given = scored(OnnxBackend(exported["roberta"], precision="int8"), batch)
+    # Of a model that always says the same, 8 bits would agree by accident.
     levels = expected[0].argmax(-1)
     assert len(levels.unique()) > 1
     assert (given[0].argmax(-1) == levels).float().mean() > 0.95
     words = batch["response_attention_mask"].bool()[:, None].expand_as(given[1])
     differences = torch.cat([(expected[0] - given[0]).flatten(), (expected[1] - given[1])[words]]).abs()
+    # Closer would mean that fp32 was computed.
     assert 1e-4 < differences.max() < 0.05, "not what 8 bits make of it"
 
 
@@ -124,22 +127,22 @@ def test_a_file_is_scored_by_the_graphs(exported, tmp_path):
     for backend, dtype in (("torch", "fp32"), ("onnx", "fp32"), ("onnx", "int8"), ("torch", "bf16")):
         output = tmp_path / f"{backend}-{dtype}.jsonl"
         options = ["--backend", backend, "--dtype", dtype, "--input_path", pairs, "--output_path", output]
-        code, said = run("--model", exported["roberta"], *options, command="score")
-        assert code == 0, said
+        code, printed = run("--model", exported["roberta"], *options, command="score")
+        assert code == 0, printed
         written[backend, dtype] = [json.loads(line) for line in output.read_text().splitlines()]
     expected = written["torch", "fp32"]
     for rows in written.values():
         assert [(row["id"], row.keys()) for row in rows] == [(row["id"], row.keys()) for row in expected]
-    for own, reference in zip(written["onnx", "fp32"], expected, strict=True):
+    for row, reference in zip(written["onnx", "fp32"], expected, strict=True):
         for name in ("ER", "IP", "EX"):
-            assert own[f"{name}_label"] == reference[f"{name}_label"]
+            assert row[f"{name}_label"] == reference[f"{name}_label"]
             spans = [
-                [{**span, "score": round(span["score"], 3)} for span in of[f"{name}_rationale"]]
-                for of in (own, reference)
+                [{**span, "score": round(span["score"], 3)} for span in scores[f"{name}_rationale"]]
+                for scores in (row, reference)
             ]
             assert spans[0] == spans[1]
-    code, said = run("--model", exported["bert"], *options[:2], "--dtype", "int8", *options[4:], command="score")
-    assert code == 2 and "'torch' with the dtype 'int8'" in " ".join(said.split())
+    code, printed = run("--model", exported["bert"], *options[:2], "--dtype", "int8", *options[4:], command="score")
+    assert code == 2 and "'torch' with the dtype 'int8'" in " ".join(printed.split())
 
 
 def test_the_command_prints_the_files_and_how_far_they_are_from_torch(tmp_path):
@@ -156,6 +159,7 @@ def test_the_command_prints_the_files_and_how_far_they_are_from_torch(tmp_path):
 
 
 def test_graphs_say_nothing_of_this_machine(exported):
+    # The exporter writes the file and line that computed it into each node.
     files = sorted(path.name for path in (exported["roberta"] / "onnx").iterdir())
     assert files == ROBERTA_FILES
     for name in files:
@@ -164,10 +168,10 @@ def test_graphs_say_nothing_of_this_machine(exported):
 
 
 def test_what_can_be_mended_is_one_message(exported, tmp_path, monkeypatch):
-    code, said = run("--model", exported["bert"])
-    assert code == 2 and "exists already" in said
-    code, said = run("--model", tmp_path / "none")
-    assert code == 2 and "no such file or folder" in said
+    code, printed = run("--model", exported["bert"])
+    assert code == 2 and "exists already" in printed
+    code, printed = run("--model", tmp_path / "none")
+    assert code == 2 and "no such file or folder" in printed
     with pytest.raises(InputError, match="empathy export-onnx"):
         OnnxBackend(tmp_path)
     with pytest.raises(InputError, match="int8 graphs"):
@@ -176,23 +180,24 @@ def test_what_can_be_mended_is_one_message(exported, tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(b"no graph")
     with pytest.raises(InputError, match="can't be loaded"):
         OnnxBackend(tmp_path)
+    # For `None` in its place, `find_spec` returns none: as if it were not installed.
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match=r"pip install 'modeling-empathy\[onnx\]'"):
         OnnxBackend(exported["roberta"])
-    code, said = run("--model", exported["roberta"], "--output_path", tmp_path / "graphs")
-    assert code == 2 and "modeling-empathy[onnx]" in said
+    code, printed = run("--model", exported["roberta"], "--output_path", tmp_path / "graphs")
+    assert code == 2 and "modeling-empathy[onnx]" in printed
     assert not (tmp_path / "graphs").exists()
 
 
 def test_graphs_that_compute_something_else_are_not_written(tmp_path, monkeypatch):
     folder = save("distilbert", tmp_path / "model")
-    given = OnnxBackend.probabilities
+    unchanged = OnnxBackend.probabilities
 
     def off(self, batch: ResponseBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        levels, rationales = given(self, batch)
+        levels, rationales = unchanged(self, batch)
         return levels + 0.001, rationales
 
     monkeypatch.setattr(OnnxBackend, "probabilities", off)
-    code, said = run("--model", folder, "--output_path", tmp_path / "graphs")
-    assert code == 2 and "differ from the model's by 0.001" in " ".join(said.split())
+    code, printed = run("--model", folder, "--output_path", tmp_path / "graphs")
+    assert code == 2 and "differ from the model's by 0.001" in " ".join(printed.split())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]

@@ -27,9 +27,11 @@ from tests.tokenizers_for_tests import wordpiece_tokenizer
 HEADER = ("id", "seeker_post", "response_post")
 PAIRS = [
     ("1", "I feel alone.", "I am so sorry. What happened?"),
+    # What CSV has to quote, and a character outside of the basic plane, which shifts offsets that count code units.
     ("b,2", 'Nothing "helps"\r\nany more', "I understand how you feel; it sounds really hard 😀 to carry."),
     ("3", "ok", "Why?"),
     ("4", "I lost my job", "Thank you for sharing this " * 20),
+    # An id that is there already: rows are told apart by their order.
     ("1", "I feel alone.", "Why?"),
 ]
 
@@ -68,8 +70,8 @@ def read_scores(path: Path) -> list[dict]:
 
 def engine(tokens_per_batch: int = 64, **config) -> ScoringEngine:
     """Scores what the pipeline of the same configuration scores, in batches of a few posts."""
-    of = pipeline(**config)
-    return ScoringEngine.of_model(of.model, of.tokenizer, tokens_per_batch=tokens_per_batch)
+    scorer = pipeline(**config)
+    return ScoringEngine.of_model(scorer.model, scorer.tokenizer, tokens_per_batch=tokens_per_batch)
 
 
 def run(source: Path, target: Path, engines=None, **options):
@@ -82,7 +84,7 @@ def test_every_format_gives_what_the_pipeline_says_in_the_order_of_the_input(tmp
     summary = run(write_pairs(tmp_path, source), tmp_path / f"scores.{target}")
     assert (summary.pairs, summary.truncated, summary.skipped) == (5, 1, 0)
     rows = read_scores(tmp_path / f"scores.{target}")
-    columns = [*HEADER, *(f"{code}_{what}" for what in ("label", "rationale") for code in ("ER", "IP", "EX"))]
+    columns = [*HEADER, *(f"{code}_{part}" for part in ("label", "rationale") for code in ("ER", "IP", "EX"))]
     assert list(rows[0]) == columns
     assert [tuple(row[name] for name in HEADER) for row in rows] == PAIRS
     spans = 0
@@ -90,10 +92,11 @@ def test_every_format_gives_what_the_pipeline_says_in_the_order_of_the_input(tmp
         for mechanism, code in ABBREVIATIONS.items():
             assert row[f"{code}_label"] == expected[mechanism]["level"]
             assert len(row[f"{code}_rationale"]) == len(expected[mechanism]["rationales"])
-            for span, other in zip(row[f"{code}_rationale"], expected[mechanism]["rationales"], strict=True):
-                assert row["response_post"][span["start"] : span["end"]] == span["text"] == other["text"]
-                assert span["score"] == pytest.approx(other["score"], abs=1e-4)
+            for span, expected_span in zip(row[f"{code}_rationale"], expected[mechanism]["rationales"], strict=True):
+                assert row["response_post"][span["start"] : span["end"]] == span["text"] == expected_span["text"]
+                assert span["score"] == pytest.approx(expected_span["score"], abs=1e-4)
                 spans += 1
+    # Or nothing would have been compared.
     assert spans
 
 
@@ -181,10 +184,11 @@ def test_a_bad_row_stops_by_its_line_or_goes_to_a_side_file(tmp_path, file_forma
     assert [row["id"] for row in read_scores(target)] == good
     assert summary.errors_path is not None
     listed = [json.loads(line) for line in summary.errors_path.read_text().splitlines()]
-    assert [one["line"] for one in listed] == list(expected)
-    for one in listed:
-        assert expected[one["line"]] in one["error"] and "row" in one
+    assert [bad_row["line"] for bad_row in listed] == list(expected)
+    for bad_row in listed:
+        assert expected[bad_row["line"]] in bad_row["error"] and "row" in bad_row
 
+    # The file without its bad rows: its first two lines have none.
     source.write_bytes(content.splitlines(keepends=True)[0] + content.splitlines(keepends=True)[1])
     assert run(source, target, skip_errors=True).errors_path is None
     assert not summary.errors_path.exists(), "the side file of an earlier run would speak of rows that are gone"
@@ -266,7 +270,7 @@ def test_an_interrupted_or_failed_run_leaves_what_was_there(tmp_path, monkeypatc
 
 
 def test_reading_and_writing_hold_no_more_of_a_long_file_than_of_a_short_one(tmp_path):
-    """The model aside, whose work is the same for each stretch: `benchmarks/scoring_memory.py` measures all of it."""
+    """The model aside, whose work is the same for each chunk: `benchmarks/scoring_memory.py` measures all of it."""
 
     def peak(rows: int) -> int:
         source = tmp_path / f"{rows}.csv"
@@ -278,11 +282,12 @@ def test_reading_and_writing_hold_no_more_of_a_long_file_than_of_a_short_one(tmp
         for pair in read_pairs(source, "csv"):
             writer.write([(pair, result)])
         writer.close()
-        found = tracemalloc.get_traced_memory()[1]
+        highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert (tmp_path / "scores.csv").read_text().count("\n") == rows + 1
-        return found
+        return highest
 
+    # What the first run imports and caches is not of the file.
     peak(10)
     assert peak(20_000) < 1.5 * peak(1_000)
 

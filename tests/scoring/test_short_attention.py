@@ -25,8 +25,8 @@ def test_it_gives_what_transformers_gives(lengths, scaling):
     module.is_causal = False
     inputs = module, states(), states(), states(), mask
     expected, _ = sdpa_attention_forward(*inputs, scaling=scaling)
-    found, _ = short_attention(*inputs, scaling=scaling)
-    torch.testing.assert_close(found, expected)
+    computed, _ = short_attention(*inputs, scaling=scaling)
+    torch.testing.assert_close(computed, expected)
 
 
 def test_what_attends_otherwise_is_left_to_transformers():
@@ -35,6 +35,7 @@ def test_what_attends_otherwise_is_left_to_transformers():
     inputs = states(), states(), states(), None
     torch.testing.assert_close(short_attention(causal, *inputs)[0], sdpa_attention_forward(causal, *inputs)[0])
     grouped = nn.Module()
+    # Three heads of queries share one of keys and values.
     grouped.is_causal, grouped.num_key_value_groups = False, 3
     inputs = states(), states(1), states(1), None
     torch.testing.assert_close(short_attention(grouped, *inputs)[0], sdpa_attention_forward(grouped, *inputs)[0])
@@ -48,6 +49,7 @@ def test_it_is_used_in_bfloat16_alone_and_the_model_keeps_its_own(dtype, attends
     for encoder in (copy.seeker_encoder, *copy.responder_encoders):
         assert encoder.config._attn_implementation == attends_by
     assert model.seeker_encoder.config._attn_implementation == "sdpa"
+    # An encoder that attends otherwise by choice keeps that.
     eager = tiny_model("bert", seed=1).to(dtype)
     eager.seeker_encoder.set_attn_implementation("eager")
     assert with_onednn_layers(eager).seeker_encoder.config._attn_implementation == "eager"

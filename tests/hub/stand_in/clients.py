@@ -28,13 +28,14 @@ def folder_of(folder: Path, files: dict[str, bytes]) -> Path:
 
 def files_of(folder: str | Path) -> dict[str, bytes]:
     """Reads all files of a folder."""
-    found = (path for path in Path(folder).rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    paths = (path for path in Path(folder).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def send(url: str, method: str = "GET", body: bytes | None = None, timeout: float = 20, **headers: str) -> Any:
     """One request by hand; the status, the headers and the body of its answer."""
     address = urlsplit(url)
+    # Not by huggingface_hub, which follows redirects and tries again: a test sees each answer as it is.
     connection = http.client.HTTPConnection(address.netloc, timeout=timeout)
     try:
         connection.request(method, f"{address.path}?{address.query}", body, headers)
@@ -54,6 +55,7 @@ def run(script: str, hub: StandInHub, home: Path, token: str | None) -> Any:
     process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
         env=environment(hub, home, token),
+        # A library that asks whether to trust the code ends instead of waiting.
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

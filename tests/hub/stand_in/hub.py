@@ -21,6 +21,7 @@ from tests.hub.stand_in.repositories import Commit, RefusedError, Repository, St
 from tests.hub.stand_in.server import Answer, FaultyService, json_answer
 
 
+# As huggingface_hub asks. A revision's slashes are quoted, except that HfFileSystem leaves refs/pr and refs/convert.
 _API = r"/api/(?P<type>models|datasets)/(?P<id>[^/]+/[^/]+)"
 _PAGE = r"/(?:(?P<type>datasets)/)?(?P<id>[^/]+/[^/]+)"
 _REVISION = r"(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+)"
@@ -82,9 +83,10 @@ class _Asked:
 
 
 def _refusal(error: RefusedError) -> Answer:
+    # A header holds one line of latin-1 at most; the body has the message as it is.
     message = " ".join(str(error).split()).encode("ascii", "replace").decode()
-    said = {"X-Error-Message": message, **({"X-Error-Code": error.code} if error.code else {}), **error.headers}
-    return json_answer({"error": str(error)}, error.status, **said)
+    headers = {"X-Error-Message": message, **({"X-Error-Code": error.code} if error.code else {}), **error.headers}
+    return json_answer({"error": str(error)}, error.status, **headers)
 
 
 def _is_text(sample: bytes) -> bool:
@@ -185,6 +187,7 @@ class StandInHub(FaultyService):
         repository = self._repositories.get((kind, asked.groups["id"]))
         if repository and (not repository.private or (asked.account and asked.account.owns(repository.id))):
             return repository
+        # The Hub tells nobody whether a repository is missing or private, and asks who is unknown to log in.
         if asked.account is None:
             raise RefusedError(401, "Invalid username or password.", "RepoNotFound")
         raise RefusedError(404, "Repository not found", "RepoNotFound")
@@ -219,10 +222,11 @@ class StandInHub(FaultyService):
         known = self._repositories.get((kind, repo_id))
         private = wanted.get("visibility") == "private" or bool(wanted.get("private"))
         repository = self._repositories[kind, repo_id] = known or Repository(repo_id, kind, private)
-        said = {"url": f"{self.endpoint}/{repository.url_path}", "name": repo_id, "id": repo_id}
+        answer = {"url": f"{self.endpoint}/{repository.url_path}", "name": repo_id, "id": repo_id}
+        # The answer has the url as well, by which `create_repo(exist_ok=True)` goes on.
         if known:
-            return json_answer({"error": f"You already created this {kind} repo", **said}, 409)
-        return json_answer(said)
+            return json_answer({"error": f"You already created this {kind} repo", **answer}, 409)
+        return json_answer(answer)
 
     def _validate_yaml(self, asked: _Asked) -> Answer:
         try:
@@ -253,6 +257,7 @@ class StandInHub(FaultyService):
         recursive = asked.flag("recursive")
         paths = repository.paths_below(folder, asked.revision, recursive)
         start = int(asked.query.get("cursor", ["0"])[0])
+        # The Hub's cursor is opaque; here it is the number of the first entry of the next page.
         end = start + self.page_size
         entries = [repository.entry(path, asked.revision, expand) for path in paths[start:end]]
         if end >= len(paths):
@@ -276,6 +281,7 @@ class StandInHub(FaultyService):
         modes = []
         for file in asked.json["files"]:
             lfs = self._is_lfs(file["size"], codecs.decode(file["sample"].encode(), "base64"))
+            # By this id the client finds that a file is unchanged, and leaves it out of the commit.
             known = {"oid": files[file["path"]].compared_oid} if file["path"] in files else {}
             mode = {"path": file["path"], "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False}
             modes.append({**mode, **known})
@@ -286,8 +292,8 @@ class StandInHub(FaultyService):
         repository, account = self._find_to_write(asked, as_pull_request)
         commit, number = repository.commit(asked.revision, asked.body, account.user, as_pull_request)
         page = f"{self.endpoint}/{repository.url_path}"
-        said = {"success": True, "commitOid": commit.oid, "commitUrl": f"{page}/commit/{commit.oid}"}
-        return json_answer({**said, **({"pullRequestUrl": f"{page}/discussions/{number}"} if number else {})})
+        answer = {"success": True, "commitOid": commit.oid, "commitUrl": f"{page}/commit/{commit.oid}"}
+        return json_answer({**answer, **({"pullRequestUrl": f"{page}/discussions/{number}"} if number else {})})
 
     def _create_ref(self, repository: Repository, ref: str, revision: str) -> Answer:
         if ref in repository.refs:
@@ -314,6 +320,7 @@ class StandInHub(FaultyService):
         headers |= {"ETag": f'"{file.oid}"', "Accept-Ranges": "bytes"}
         if not file.lfs:
             return Answer(200, file.content, {"Content-Type": "text/plain; charset=utf-8", **headers})
+        # A client reads the file's own id and size here, since what it is led to is another host's.
         headers |= {"X-Linked-Etag": f'"{file.sha256}"', "X-Linked-Size": str(len(file.content))}
         return Answer(302, b"", {"Location": self._signed("GET", repository, file.sha256), **headers})
 
@@ -326,6 +333,7 @@ class StandInHub(FaultyService):
         for item in wanted["objects"]:
             oid, size = item["oid"], item["size"]
             upload = {"href": self._signed("PUT", repository, f"{oid}/{size}"), "header": {}}
+            # Nothing to do for bytes that are in the storage already.
             actions = {} if oid in repository.objects else {"actions": {"upload": upload, "verify": verify}}
             objects.append({"oid": oid, "size": size, "authenticated": True, **actions})
         return json_answer({"transfer": "basic", "objects": objects})
@@ -371,6 +379,7 @@ def environment(hub: StandInHub, home: str | Path, token: str | None = None) -> 
         home: The folder of their caches, empty for a client that has never downloaded anything.
         token: Of the user who is logged in; None for nobody.
     """
+    # Of who runs the tests: their token, caches and mirrors are not to be used.
     foreign = ("HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TRANSFORMERS_", "XDG_CACHE_HOME")
     kept = {
         name: value
@@ -382,7 +391,8 @@ def environment(hub: StandInHub, home: str | Path, token: str | None = None) -> 
         "HF_ENDPOINT": hub.endpoint,
         "HF_HOME": str(home),
         "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",  # Its uploads and downloads have a protocol of their own.
+        # Xet's uploads and downloads have a protocol of their own, which the stand-in does not speak.
+        "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",

@@ -81,8 +81,10 @@ class Repository:
     type: str
     private: bool
     commits: dict[str, Commit] = field(default_factory=dict)
-    refs: dict[str, str] = field(default_factory=dict)  # the full name, such as refs/heads/main -> commit
-    objects: dict[str, StoredFile] = field(default_factory=dict)  # sha256 -> uploaded large file
+    # The full name, such as refs/heads/main, to the commit.
+    refs: dict[str, str] = field(default_factory=dict)
+    # sha256 to the large file that was uploaded, be it in a commit or not.
+    objects: dict[str, StoredFile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         files = {path: StoredFile(content) for path, content in FIRST_FILES.items()}
@@ -136,10 +138,12 @@ class Repository:
             raise RefusedError(400, "A commit needs a header with a summary")
         head = self.commits[self.refs[ref]]
         parent = header.get("parentCommit", head.oid)
+        # A pull request starts from the commit that it names; a branch must not have moved on from it.
         if as_pull_request:
             head = self.at(parent)
         elif not head.oid.startswith(parent):
             raise RefusedError(412, "A commit has happened since. Please refresh and try again.")
+        # On a copy, and checked before anything is recorded: a refusal in the middle changes nothing.
         files = dict(head.files)
         for item in items:
             if item["key"] != "header":
@@ -162,6 +166,7 @@ class Repository:
         if key == "file":
             files[path] = StoredFile(base64.b64decode(value["content"]))
         elif key == "lfsFile":
+            # The bytes come before the commit; a pointer to nothing would be a file that nobody can download.
             if value["oid"] not in self.objects:
                 raise RefusedError(400, "an LFS pointer pointed to a file that does not exist")
             files[path] = self.objects[value["oid"]]
@@ -180,8 +185,9 @@ class Repository:
     ) -> Commit:
         """Stores a commit and moves a ref to it."""
         date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        said = [self.type, self.id, len(self.commits), parent, title, sorted((p, f.oid) for p, f in files.items())]
-        oid = hashlib.sha1(json.dumps(said).encode()).hexdigest()
+        # The number of commits is part of it, so that the same change made twice is two commits.
+        hashed = [self.type, self.id, len(self.commits), parent, title, sorted((p, f.oid) for p, f in files.items())]
+        oid = hashlib.sha1(json.dumps(hashed).encode()).hexdigest()
         self.commits[oid] = Commit(oid, parent, title, description, author, date, dict(files))
         self.refs[ref] = oid
         return self.commits[oid]
@@ -267,6 +273,7 @@ def parse_card(text: str) -> dict[str, Any]:
         raise RefusedError(400, f"Invalid YAML in README.md: {error}") from error
     if card is not None and not isinstance(card, dict):
         raise RefusedError(400, "The metadata in README.md is not a mapping")
+    # YAML makes dates of some strings, and JSON has none.
     return json.loads(json.dumps(card or {}, default=str))
 
 

@@ -44,6 +44,7 @@ class Answer:
         start = int(first) if first else max(size - int(tail), 0)
         end = min(int(last) + 1, size) if last else size
         if start >= end:
+            # With the size, by which a client can tell that it has all of the file already.
             return Answer(416, b"", {"Content-Range": f"bytes */{size}"})
         return Answer(206, self.body[start:end], self.headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"})
 
@@ -88,6 +89,7 @@ class FaultyService:
     def __init__(self, ports: int = 1) -> None:
         self.requests: list[Request] = []
         self.lock = threading.RLock()
+        # Set at the end, so that an answer that is delayed does not hold up the test.
         self.closing = threading.Event()
         self._faults: list[Fault] = []
         self._servers = [_Server(self) for _ in range(ports)]
@@ -99,6 +101,7 @@ class FaultyService:
 
     def __enter__(self: _Service) -> _Service:
         for server in self._servers:
+            # Looks for the end every 20 ms: the default of half a second would be waited for in each test.
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -191,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
     """Reads requests and writes answers; what they mean is the service's."""
 
     protocol_version = "HTTP/1.1"
+    # Headers and body are written apart: Nagle's algorithm would hold the body back until the client has acknowledged
+    # the headers, which it does some 40 ms later.
     disable_nagle_algorithm = True
     server: _Server
 
@@ -202,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "")
         announced = int(self.headers.get("Content-Length", 0))
         if fault and fault.reset and (chunked or announced):
+            # Half of it, so that the client is still sending.
             self.rfile.read(announced // 2)
             return self._reset()
         body = self._read_chunks() if chunked else self.rfile.read(announced)
@@ -239,6 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Ends the connection without a goodbye: with no time to linger, closing it resets it."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
+        # Past Python's own closing, which says goodbye first (`shutdown`), so that there is nothing left to reset.
         os.close(self.connection.detach())
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -38,6 +38,7 @@ def test_the_client_waits_as_it_is_told_and_tries_again(hub, api, waits):
     hub.fail("POST", "/verify", reset=True)
     api.upload_file(repo_id=ID, path_or_fileobj=LARGE["large.txt"], path_in_repo="a")
     assert hub.files(ID)["a"] == LARGE["large.txt"]
+    # The Hub's 3 seconds and one that the client adds, then its own delays, which double and start anew.
     assert waits == [4, 1, 2, 1]
 
 
@@ -89,6 +90,7 @@ def test_connections_are_reset(hub):
     hub.fail("POST", "/api/", reset=True)
     with pytest.raises(ConnectionResetError):
         send(url)
+    # By where in the sending it notices.
     with pytest.raises((ConnectionResetError, BrokenPipeError)):
         send(f"{api}/commit/main", "POST", b"x" * 10_000_000)
     assert len(send(url)[2]) == 500_000
@@ -109,6 +111,7 @@ def test_answers_are_slow(hub):
 
 def test_nobody_answers_after_the_end(api, hub):
     hub.put(ID, SMALL)
+    # A connection that is kept alive must not outlive the service either.
     kept = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc, timeout=20)
     kept.request("GET", f"/api/models/{ID}")
     assert kept.getresponse().read()
@@ -116,5 +119,5 @@ def test_nobody_answers_after_the_end(api, hub):
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         kept.request("GET", f"/api/models/{ID}")
         kept.getresponse()
-    with pytest.raises(ConnectionRefusedError), socket.socket() as other:
-        other.connect(("127.0.0.1", urlsplit(hub.endpoint).port))
+    with pytest.raises(ConnectionRefusedError), socket.socket() as late:
+        late.connect(("127.0.0.1", urlsplit(hub.endpoint).port))

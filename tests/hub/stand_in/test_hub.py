@@ -54,6 +54,7 @@ def test_a_folder_arrives_and_comes_back(hub, api, tmp_path, repo_type):
     assert newest.parent == first.oid
     assert {path for path, file in newest.files.items() if file.lfs} == set(LARGE)
     assert sum(request.method == "PUT" for request in hub.requests) == len(LARGE)
+    # The storage is another host, to which a client must not carry its token.
     assert not any(request.authorized for request in hub.requests if request.path.startswith("/lfs/"))
 
     info = api.repo_info(ID, repo_type=repo_type, files_metadata=True)
@@ -63,8 +64,8 @@ def test_a_folder_arrives_and_comes_back(hub, api, tmp_path, repo_type):
     assert [entry.path for entry in tree] == sorted([*sent, *FIRST_FILES, "folder"])
     assert {entry.last_commit.title for entry in tree if entry.path not in FIRST_FILES} == {"All"}
     assert [entry.path for entry in api.list_repo_tree(ID, "folder", repo_type=repo_type)] == ["folder/café 1.txt"]
-    found = api.get_paths_info(ID, ["folder", "large.txt", "none"], repo_type=repo_type)
-    assert [entry.path for entry in found] == ["folder", "large.txt"]
+    entries = api.get_paths_info(ID, ["folder", "large.txt", "none"], repo_type=repo_type)
+    assert [entry.path for entry in entries] == ["folder", "large.txt"]
     assert [commit.title for commit in api.list_repo_commits(ID, repo_type=repo_type)] == ["All", "initial commit"]
 
     got = snapshot_download(
@@ -99,6 +100,7 @@ def test_large_listings_come_in_pages(api, hub):
     names = [f"{index}.txt" for index in range(7)]
     hub.put(ID, dict.fromkeys(names, b"x"))
     assert api.list_repo_files(ID) == sorted([*names, *FIRST_FILES])
+    # Eight files, two a page: .gitattributes is among them.
     assert sum("/tree/" in request.path for request in hub.requests) == 4
 
 
@@ -203,6 +205,7 @@ def test_what_arrives_in_the_storage_must_be_what_was_announced(hub, api):
     pointer = {"key": "lfsFile", "value": {"path": "large.txt", **wanted}}
     lines = "\n".join(map(json.dumps, [{"key": "header", "value": {"summary": "Pointer"}}, pointer])).encode()
     commit = (f"{hub.endpoint}/api/models/{ID}/commit/main", "POST", lines)
+    # Nothing, other bytes of the right size, and all but the last.
     for body in (b"", b"x" * 5000, large.content[:-1]):
         assert send(actions["upload"]["href"], "PUT", body)[0] == 400
     assert send(actions["upload"]["href"].replace("/5000?", "/4999?"), "PUT", b"x" * 4999)[0] == 403
@@ -242,6 +245,7 @@ def test_a_wrong_token_is_refused_everywhere(hub, api):
     with pytest.raises(HfHubHTTPError, match="Invalid credentials") as caught:
         api.model_info(ID, token="hf_wrong")
     assert caught.value.response.status_code == 401
+    # As 401 is by itself, since the Hub gives it for a repository that is missing.
     assert not isinstance(caught.value, RepositoryNotFoundError)
 
 

@@ -40,6 +40,7 @@ def test_datasets_load_by_id(hub, tmp_path):
         "two/train-00000-of-00001.parquet": parquet([3]),
         "two/test-00000-of-00001.parquet": parquet(list(range(1000))),
     }
+    # Private, so that a request without the token would fail.
     hub.put("user/data", files, repo_type="dataset", private=True)
     script = """
         import json
@@ -133,6 +134,7 @@ def test_models_load_and_are_pushed_by_id(hub, tmp_path):
 
 @pytest.mark.slow
 def test_the_environment_is_a_new_users(hub, tmp_path, monkeypatch):
+    # What may be set where the tests are run, and would lead elsewhere.
     monkeypatch.setenv("HF_TOKEN", "hf_someone")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     hub.put(ID, LARGE)
