@@ -15,8 +15,8 @@ from ..model.configuration_empathy import EmpathyConfig
 
 RECORD = "metrics.json"
 
-# What is said of how a model was trained; nothing of where that was on somebody's machine. A list of what is published and
-# not of what isn't: an argument that transformers adds may be a path or a name.
+# What is said of how a model was trained; nothing of where that was on somebody's machine. A list of what is published
+# and not of what isn't: an argument that transformers adds may be a path or a name.
 _ARGUMENTS = {
     "model": (
         "encoder_revision",

@@ -99,8 +99,8 @@ def score_file(
 
 
 def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
-    # What limits a stride is the tokenizer's special tokens alone, and an empty pair has them: what holds for it holds for
-    # all pairs, and is known before any is scored.
+    # A stride is limited by the tokenizer's special tokens alone, which an empty pair has as well: what holds for it
+    # holds for all pairs, and is known before any is scored.
     for engine in engines:
         try:
             engine.encode([("", "")], stride=stride)

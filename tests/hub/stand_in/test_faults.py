@@ -7,10 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-)
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
 from tests.hub.stand_in.clients import ID, LARGE, SMALL, send, state
 from tests.hub.stand_in.repositories import FIRST_FILES

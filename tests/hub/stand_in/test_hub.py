@@ -5,11 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, snapshot_download
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
 from tests.hub.stand_in.clients import ID, LARGE, SMALL, files_of, folder_of, send, state
 from tests.hub.stand_in.repositories import FIRST_FILES
