@@ -15,6 +15,7 @@ LEVEL_POOLINGS = ("first_token", "rationale")
 RATIONALE_UNITS = ("token", "clause")
 
 # In a nested configuration: classes from elsewhere, and attention and expert kernels, which may name a repository.
+# Whoever trusts the code of a checkpoint trusts the files beside it, not what they go on to name.
 _BRINGS_CODE = (
     "auto_map",
     "trust_remote_code",
@@ -101,13 +102,10 @@ class EmpathyConfig(PreTrainedConfig):
         self.lambda_RE = lambda_RE
         self.level_weights = None if level_weights is None else [list(weights) for weights in level_weights]
         self.level_smoothing = level_smoothing
-        self.level_temperatures = (
-            [1.0] * len(self.mechanisms) if level_temperatures is None else list(level_temperatures)
-        )
+        count = len(self.mechanisms)
+        self.level_temperatures = [1.0] * count if level_temperatures is None else list(level_temperatures)
         self.rationale_unit = rationale_unit
-        self.rationale_thresholds = (
-            [0.5] * len(self.mechanisms) if rationale_thresholds is None else list(rationale_thresholds)
-        )
+        self.rationale_thresholds = [0.5] * count if rationale_thresholds is None else list(rationale_thresholds)
         self.head_dropout = head_dropout
         self.level_dropout = head_dropout if level_dropout is None else level_dropout
         self.max_post_length = max_post_length
@@ -115,9 +113,11 @@ class EmpathyConfig(PreTrainedConfig):
         self._check()
         # What `pipeline(model=..., trust_remote_code=True)` runs; the file travels with the model.
         kwargs["custom_pipelines"] = {"empathy": {"impl": "pipeline_empathy.EmpathyPipeline", "pt": ["AutoModel"]}}
+        # The base class would call two levels LABEL_0 and LABEL_1.
         if kwargs.get("id2label") is None:
             kwargs["id2label"] = dict(enumerate(LEVELS))
             kwargs["label2id"] = {level: index for index, level in enumerate(LEVELS)}
+        # Last, because it hands the attention implementation on to `encoder_config`, which must be there by then.
         super().__init__(**kwargs)
 
     def _check(self) -> None:
@@ -130,15 +130,14 @@ class EmpathyConfig(PreTrainedConfig):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r}: use one of {', '.join(choices)}.")
         expected = (len(self.mechanisms), len(LEVELS))
-        if self.level_weights is not None and (
-            len(self.level_weights) != expected[0] or any(len(row) != expected[1] for row in self.level_weights)
-        ):
+        if self.level_weights is not None and [len(row) for row in self.level_weights] != [expected[1]] * expected[0]:
             raise ValueError(f"level_weights={self.level_weights!r}: expected shape {expected}, (mechanism, level).")
         for name in ("level_temperatures", "rationale_thresholds"):
             if len(getattr(self, name)) != len(self.mechanisms):
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one for each of {self.mechanisms!r}.")
         if not 0 <= self.level_smoothing < 1:
             raise ValueError(f"level_smoothing={self.level_smoothing!r}: a share from 0 to below 1.")
+        # NaN fails both comparisons.
         if not all(0 < temperature < float("inf") for temperature in self.level_temperatures):
             raise ValueError(f"level_temperatures={self.level_temperatures!r}: logits are divided by them; above 0.")
 
@@ -158,6 +157,7 @@ class EmpathyConfig(PreTrainedConfig):
 
 
 def _encoder_config(encoder_config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig:
+    # An instance may come from a user's program, a dict from the `config.json` of a stranger's checkpoint.
     if isinstance(encoder_config, PreTrainedConfig):
         built = encoder_config
     else:
@@ -174,6 +174,7 @@ def _encoder_config(encoder_config: PreTrainedConfig | dict[str, Any] | None) ->
             f"encoder_config is a {type(built).__name__} of {type(built).__module__}: only encoders that transformers "
             "itself ships are built."
         )
+    # An instance may have it from the checkpoint that it was loaded from; saved with it, ours would name that code.
     if getattr(built, "auto_map", None):
         del built.auto_map
     return built

@@ -49,15 +49,10 @@ class EncodedPair:
 
     def rows(self) -> list[dict[str, list[int]]]:
         """What the model reads, a row for each window of the response."""
-        if self.windows is None:
-            return [{"seeker_input_ids": self.seeker_input_ids, "response_input_ids": self.response_input_ids}]
-        return [
-            {
-                "seeker_input_ids": self.seeker_input_ids,
-                "response_input_ids": [self.response_input_ids[position] for position in window],
-            }
-            for window in self.windows
-        ]
+        responses = [self.response_input_ids]
+        if self.windows is not None:
+            responses = [[self.response_input_ids[position] for position in window] for window in self.windows]
+        return [{"seeker_input_ids": self.seeker_input_ids, "response_input_ids": ids} for ids in responses]
 
 
 def encode_pairs(
@@ -78,14 +73,20 @@ def encode_pairs(
         return []
     plain = {"return_attention_mask": False, "return_token_type_ids": False}  # Every list that is made takes time.
     cut = {"truncation": True, "max_length": max_length, **plain}
+    # Many responses share a seeker post; `fromkeys` keeps the order, which `set` would not.
     seekers, responses = (list(dict.fromkeys(posts)) for posts in zip(*pairs, strict=True))
-    seeker_encodings = dict(zip(seekers, tokenizer(seekers, **cut).encodings, strict=True))
+    # Each of an encoding's attributes is copied out of the tokenizer when it is read, so once for each post. By
+    # `overflowing` the tokenizer says what it cut off.
+    by_seeker = {
+        text: (encoding.ids, bool(encoding.overflowing))
+        for text, encoding in zip(seekers, tokenizer(seekers, **cut).encodings, strict=True)
+    }
+    # Windows are made of the whole response. Not verbose, or the tokenizer would warn of its length.
     tokenized = tokenizer(responses, **(cut if stride is None else {"verbose": False, **plain}))
     by_response = {
         text: (encoding.ids, encoding.offsets, encoding.special_tokens_mask, bool(encoding.overflowing))
         for text, encoding in zip(responses, tokenized.encodings, strict=True)
     }
-    by_seeker = {text: (encoding.ids, bool(encoding.overflowing)) for text, encoding in seeker_encodings.items()}
     encoded = []
     for seeker_post, response_post in pairs:
         seeker_ids, is_seeker_cut = by_seeker[seeker_post]
@@ -113,12 +114,14 @@ def encode_pairs(
 def _windows(special_tokens_mask: Sequence[int], max_length: int, stride: int) -> list[list[int]] | None:
     """Positions of the tokens of each window, each with the special tokens around it; None where all fit in one."""
     words = [position for position, is_special in enumerate(special_tokens_mask) if not is_special]
+    # Every window has the special tokens again, because the level is read at the first token, which is one of them.
     capacity = max_length - (len(special_tokens_mask) - len(words))
     if not 0 <= stride < capacity:
         raise ValueError(
             f"stride={stride}: windows of {max_length} tokens hold {capacity} of the response, so they can share from "
             f"0 to {capacity - 1}."
         )
+    # Checked before this, so that a stride is refused for short responses as well as for long ones.
     if len(words) <= capacity:
         return None
     before, after = list(range(words[0])), list(range(words[-1] + 1, len(special_tokens_mask)))
@@ -141,6 +144,7 @@ def pad_posts(
     Returns:
         `{post}_input_ids` and `{post}_attention_mask` for `seeker` and `response`, each `(batch, token)`.
     """
+    # Apart, or a batch's longest response would be what its short seeker posts are padded to.
     batch = {}
     for post in ("seeker", "response"):
         batch[f"{post}_input_ids"], batch[f"{post}_attention_mask"] = pad(
@@ -153,6 +157,7 @@ def pad(
     posts: Sequence[Sequence[int]], pad_token_id: int, multiple_of: int = 1, at_least: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pads posts as [`pad_posts`] does: their ids and attention mask, `(post, token)` each."""
+    # The two minus signs round the division up.
     longest = -(-max(at_least, *map(len, posts)) // multiple_of) * multiple_of
     ids = torch.full((len(posts), longest), pad_token_id)
     mask = torch.zeros((len(posts), longest), dtype=torch.long)

@@ -17,6 +17,7 @@ class Mechanism(NamedTuple):
     file_stem: str
 
 
+# A further mechanism is a further record; the order is that of logits and tables, and of the paper.
 _RECORDS = (
     Mechanism("emotional_reactions", "ER", "emotional"),
     Mechanism("interpretations", "IP", "interpret"),
@@ -27,6 +28,7 @@ MECHANISMS = tuple(record.name for record in _RECORDS)
 ABBREVIATIONS = {record.name: record.code for record in _RECORDS}
 FILE_STEMS = {record.name: record.file_stem for record in _RECORDS}
 
+# A level is its index here, as in the original's label columns.
 LEVELS = ("no", "weak", "strong")
 
 # Columns of a pair, in every file and data set: its two posts, and their ids.

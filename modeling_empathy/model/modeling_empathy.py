@@ -62,6 +62,7 @@ class CrossAttention(nn.Module):
         self.value = nn.Linear(config.hidden_size, config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
         self.dropout = nn.Dropout(config.head_dropout)
+        # A number and no module, because the attention function takes it as an argument.
         self.weight_dropout = config.level_dropout
         self.norm = nn.LayerNorm(config.hidden_size) if config.cross_attention_norm else nn.Identity()
         self.attend_to_padding = config.attend_to_padding
@@ -69,6 +70,7 @@ class CrossAttention(nn.Module):
     def forward(
         self, response_states: torch.Tensor, seeker_states: torch.Tensor, seeker_mask: torch.Tensor
     ) -> torch.Tensor:
+        # The dimension of heads, which the function expects, is 1. The mask holds for all response tokens alike.
         context = F.scaled_dot_product_attention(
             self.query(response_states).unsqueeze(1),
             self.key(seeker_states).unsqueeze(1),
@@ -115,6 +117,8 @@ class MechanismHead(nn.Module):
         rationale_logits = self.rationale(self.dropout(states))
         pooled = states[:, 0]
         if self.level_pooling == "rationale":
+            # In fp32, because half precision loses small weights in a sum over many tokens. The floor keeps a response
+            # without any from dividing 0 by 0.
             weights = rationale_logits.float().softmax(-1)[..., 1] * response_mask
             weights = (weights / weights.sum(-1, keepdim=True).clamp_min(1e-6)).to(states.dtype)
             pooled = torch.cat([pooled, torch.einsum("bt,bth->bh", weights, states)], dim=-1)
@@ -128,7 +132,8 @@ class EmpathyPreTrainedModel(PreTrainedModel):
     config_class = EmpathyConfig
     base_model_prefix = "empathy"
     supports_gradient_checkpointing = True
-    # The attention that can be switched is the encoders' own; each states what it supports when it is built.
+    # Without these, transformers refuses to switch the attention of the whole. What is switched is that of the encoders;
+    # each states what it supports when it is built.
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -153,6 +158,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
         self.responder_encoders = nn.ModuleList(_build_encoder(config.encoder_config) for _ in range(responders))
         self.mechanism_heads = nn.ModuleDict({mechanism: MechanismHead(config) for mechanism in config.mechanisms})
         self.post_init()
+        # Here for models that are built anew; `from_pretrained` comes by `train` once more.
         self._freeze_seeker_encoder()
 
     @classmethod
@@ -179,6 +185,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
         Raises:
             ValueError: If the pretrained weights lack part of the encoder.
         """
+        # Left out, the dtype would be the stored one, which may be half precision: too coarse to train in.
         pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, **(encoder_kwargs or {}))
         config = EmpathyConfig(
             encoder_config=pretrained.config,
@@ -205,12 +212,15 @@ class EmpathyModel(EmpathyPreTrainedModel):
         """
         weights = pretrained.state_dict()
         for encoder in (self.seeker_encoder, *self.responder_encoders):
+            # Not strict: a pooler, which the encoders here are built without, has no place to go.
             missing = encoder.load_state_dict(weights, strict=False).missing_keys
             if missing:
                 raise ValueError(
                     f"The encoder {pretrained.name_or_path!r} lacks weights: {', '.join(sorted(missing))}."
                 )
 
+    # No `**kwargs`: by them the Trainer takes the loss for normalised over all steps whose gradients are accumulated,
+    # and does not divide it by their number.
     @can_return_tuple
     def forward(
         self,
@@ -229,7 +239,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
             response_input_ids: `(batch, token)`.
             response_attention_mask: `(batch, token)`.
             empathy_labels: `(batch, mechanism)`, a level's index, or -100 where the level is not known.
-            rationale_labels: `(batch, mechanism, token)`, 1 in the rationale, 0 outside, -100 where nothing is said.
+            rationale_labels: `(batch, mechanism, token)`, 1 in the rationale, 0 outside, -100 where none is known.
 
         Returns:
             An [`EmpathyOutput`]; the tuple of its values with `return_dict=False`. Its `loss` is the weighted sum of
@@ -266,6 +276,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
         Returns:
             `(post, token, hidden)`; without gradient where the seeker encoder is frozen.
         """
+        # Both, so that an encoder that is trained does not turn gradients on within a caller's `no_grad`.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_seeker_encoder):
             return _encode(self.seeker_encoder, input_ids, attention_mask)
 
@@ -291,6 +302,7 @@ class EmpathyModel(EmpathyPreTrainedModel):
         Returns:
             `(batch, mechanism, level)` and `(batch, mechanism, token, 2)`.
         """
+        # Built in the order of `config.mechanisms`, which is that of the logits.
         scored = [
             head(response_states[self.config.responder_index(mechanism)], response_mask, seeker_states, seeker_mask)
             for mechanism, head in self.mechanism_heads.items()
@@ -341,6 +353,7 @@ def level_probabilities(empathy_logits: torch.Tensor, temperatures: Sequence[flo
 
 def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
     """The bare encoder; without a pooler, which nothing would read and DistributedDataParallel would trip over."""
+    # DistilBERT, among others, has no pooler and refuses the argument.
     has_pooler = "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
     return AutoModel.from_config(config, **({"add_pooling_layer": False} if has_pooler else {}))
 
@@ -367,12 +380,15 @@ def _mean_over_known(losses: torch.Tensor, labels: torch.Tensor, weights: torch.
     """Mean over the labels that are not -100; 0, not NaN, where a batch has none."""
     known = (labels != IGNORE_INDEX).to(losses.dtype)
     weights = known if weights is None else weights * known
+    # The floor is the smallest normal number: it changes no sum of weights but that of nothing.
     return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
 
 
 def _identification_loss(logits: torch.Tensor, labels: torch.Tensor, config: EmpathyConfig) -> torch.Tensor:
     weights = None
     if config.level_weights is not None:
+        # `cross_entropy` takes the same weights for all labels, while each mechanism has its own. A label of -100 can
+        # be no index; its loss is 0 whatever its weight.
         table = torch.tensor(config.level_weights, dtype=torch.float32, device=labels.device)
         weights = table.expand(len(labels), -1, -1).gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
     return _mean_over_known(_cross_entropy(logits, labels, config.level_smoothing), labels, weights)

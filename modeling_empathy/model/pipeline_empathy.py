@@ -21,8 +21,8 @@ from .results import Probabilities, ResultOptions, describe_pair, join_windows
 # How transformers' `KeyPairDataset` names the two texts of a pair.
 _TEXT_PAIR = ("text", "text_pair")
 # What `from_pretrained` passes on to the model and, of that, to the tokenizer.
-_OF_REPOSITORY = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
-_OF_MODEL = (*_OF_REPOSITORY, "dtype", "device_map", "attn_implementation")
+_REPOSITORY_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+_MODEL_OPTIONS = (*_REPOSITORY_OPTIONS, "dtype", "device_map", "attn_implementation")
 # Windows of long responses that are read at once, where the batch has fewer pairs.
 _WINDOWS_AT_ONCE = 32
 
@@ -66,6 +66,7 @@ class EmpathyPipeline(Pipeline):
     """
 
     model: EmpathyModel
+    # By these `transformers.pipeline` decides what to look for in a checkpoint's folder.
     _load_tokenizer = True
     _load_processor = False
     _load_image_processor = False
@@ -80,8 +81,8 @@ class EmpathyPipeline(Pipeline):
             **kwargs: Those of `from_pretrained` (`revision`, `token`, `cache_dir`, `local_files_only`, `dtype`,
                 `device_map`, `attn_implementation`), and those of the pipeline (`device`, `batch_size`, the class's).
         """
-        of_model = {name: kwargs.pop(name) for name in _OF_MODEL if name in kwargs}
-        loaded, tokenizer = _load(model, **of_model)
+        model_options = {name: kwargs.pop(name) for name in _MODEL_OPTIONS if name in kwargs}
+        loaded, tokenizer = _load(model, **model_options)
         return cls(model=loaded, tokenizer=tokenizer, **kwargs)
 
     @classmethod
@@ -101,6 +102,7 @@ class EmpathyPipeline(Pipeline):
         if isinstance(inputs, list):
             if not inputs:
                 return []
+            # A list of two strings is a pair; the base class would take it for two pairs.
             if len(inputs) == 2 and all(isinstance(post, str) for post in inputs):
                 inputs = tuple(inputs)
         elif isinstance(inputs, Iterable) and not isinstance(inputs, (Mapping, tuple, str)):
@@ -134,10 +136,11 @@ class EmpathyPipeline(Pipeline):
         # `input_ids` with the tokenizer's pad id, and everything else with 0, which is a word in some vocabularies.
         pairs = input_tensors["pair"] if isinstance(input_tensors["pair"], list) else [input_tensors["pair"]]
         rows = [row for pair in pairs for row in pair.rows()]
+        # One long response may have hundreds of windows, which would not fit into memory together.
         at_once = max(len(pairs), _WINDOWS_AT_ONCE)
         scored = [self._score(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
-        of_rows = [probabilities for batch in scored for probabilities in batch]
-        return {"pair": pairs, "probabilities": list(join_windows(pairs, of_rows))}
+        row_probabilities = [probabilities for batch in scored for probabilities in batch]
+        return {"pair": pairs, "probabilities": list(join_windows(pairs, row_probabilities))}
 
     def _score(self, rows: Sequence[Mapping[str, list[int]]]) -> list[Probabilities]:
         """For each row the probabilities `(mechanism, level)` and `(mechanism, token)`, padding included."""
@@ -162,8 +165,8 @@ def _load(model: str | os.PathLike[str] | None, **kwargs: Any) -> tuple[EmpathyM
         if model is None:
             raise
         loaded = EmpathyModel.from_pretrained(model, **kwargs)
-        of_repository = {name: value for name, value in kwargs.items() if name in _OF_REPOSITORY}
-        return loaded, own_tokenizer(model, loaded.config, **of_repository)
+        repository_options = {name: value for name, value in kwargs.items() if name in _REPOSITORY_OPTIONS}
+        return loaded, own_tokenizer(model, loaded.config, **repository_options)
     return loading.load_pretrained(model, **kwargs)
 
 
@@ -192,6 +195,7 @@ def _is_column(value: Any) -> bool:
 def _posts(pair: Any) -> tuple[str, str]:
     """The two strings of a pair, whatever form it has."""
     if isinstance(pair, Mapping):
+        # The posts' names first: a data set may well have a column `text` beside them.
         names = _TEXT_PAIR if all(name in pair for name in _TEXT_PAIR) and POSTS[0] not in pair else POSTS
         missing = [name for name in names if name not in pair]
         if missing:

@@ -30,9 +30,11 @@ def unit_scores(unit: str, probabilities: Sequence[float], clauses: Sequence[int
         special tokens and padding keep their own. The highest is the best clause's; infinite where tokens are decided.
     """
     if unit == "token":
-        return list(probabilities), float("inf")
+        return list(probabilities), float("inf")  # where tokens are decided, there may be none
+    # In plain Python: a response has some tens of tokens, for which arrays would cost more to make than to sum.
     sums: dict[int, float] = {}
     counts: dict[int, int] = {}
+    # Not strict, because what follows the clauses is the padding of the batch.
     for probability, clause in zip(probabilities, clauses, strict=False):
         sums[clause] = sums.get(clause, 0.0) + probability
         counts[clause] = counts.get(clause, 0) + 1

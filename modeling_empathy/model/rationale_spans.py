@@ -70,6 +70,7 @@ def spans_to_token_labels(
             labels.append(IGNORE_INDEX)
             continue
         start, end = extent
+        # Spans of a response are few: comparing with each takes less time than sorting them to compare with some.
         labels.append(int(start < end and any(start < last and end > first for first, last in spans)))
     return labels
 
@@ -138,6 +139,7 @@ def token_scores_to_spans(
         raise ValueError(f"There are {len(scores)} scores for {len(extents)} tokens; each token needs one.")
     if math.isnan(threshold):
         raise ValueError("The threshold is NaN; it must be a number to compare token scores with.")
+    # Sorted, because nothing promises that tokens come in the order of the text.
     scored = sorted((extent, float(score)) for extent, score in zip(extents, scores, strict=True) if extent)
     for extent, score in scored:
         if math.isnan(score):
@@ -153,6 +155,7 @@ def token_scores_to_spans(
             continue
         if not spans or end > spans[-1][1]:  # otherwise the span holds it already, in a word completed earlier
             start, end = extend_to_words(text, start, end)
+            # A run of tokens is one span also over characters that the tokenizer drops and that are no white space.
             if spans and (previous_passed or not text[spans[-1][1] : start].strip()):
                 start = spans.pop()[0]
             spans.append((start, end))
@@ -161,6 +164,7 @@ def token_scores_to_spans(
     rationales = []
     for first, last in spans:
         inside = [score for (start, end), score in scored if start < last and end > first and start < end]
+        # Exact whatever the order; at least the token that passed is inside.
         rationales.append(RationaleSpan(first, last, text[first:last], math.fsum(inside) / len(inside)))
     return rationales
 
@@ -207,12 +211,13 @@ def _token_extents(
         if is_special:
             extents.append(None)
             continue
-        start, end = int(first), int(last)
+        start, end = int(first), int(last)  # of arrays and tensors too, whose numbers JSON would refuse
         if not 0 <= start <= end:
             raise ValueError(f"Token {index} has offsets ({start}, {end}), which is no range of characters.")
         if text is not None:
             if end > len(text):
                 raise ValueError(f"Token {index} has offsets ({start}, {end}) in a text of {len(text)} characters.")
+            # The ends are looked at first, because copying the text of every token takes most of the time.
             if start < end and (text[start].isspace() or text[end - 1].isspace()):
                 covered = text[start:end]
                 if covered.strip():
@@ -236,6 +241,7 @@ def _checked_spans(spans: Sequence[tuple[int, int]], text_length: int | None = N
 
 _ZERO_WIDTH_JOINER = "\u200d"
 _WORD_LINKS = "'’‘＇-‐‑֊־׳״·"  # apostrophes, hyphens, Hebrew geresh and gershayim, Catalan middle dot
+# Not among the links of words, so that "and/or" and a sentence whose space was forgotten ("one.Two") are two words.
 _NUMBER_LINKS = ".,:/"
 # Modifiers that Unicode's grapheme clusters (UAX 29) attach although their category is none of a mark's: skin tones,
 # Thai and Lao vowel am, half-width voiced sound marks.
@@ -255,8 +261,10 @@ def _is_word_boundary(text: str, index: int) -> bool:
     before, after = text[index - 1], text[index]
     if before.isspace() or after.isspace():
         return True
+    # A joiner binds what stands on both its sides: the people of a family, a flag and its colours.
     if _is_attached(after) or before == _ZERO_WIDTH_JOINER:
         return False
+    # The letters of flags do not say where a flag begins; the rule is that of UAX 29, GB12 and GB13.
     if _REGIONAL_INDICATOR.match(before) and _REGIONAL_INDICATOR.match(after):
         first = index
         while first > 0 and _REGIONAL_INDICATOR.match(text[first - 1]):
@@ -270,6 +278,8 @@ def _is_word_boundary(text: str, index: int) -> bool:
     return not (_is_link(text, base) or _is_link(text, index))
 
 
+# Cached, because a text repeats few characters and Unicode's tables are slow to ask; bounded, because
+# Chinese alone has thousands.
 @lru_cache(maxsize=4096)
 def _is_attached(character: str) -> bool:
     """Whether a character belongs to the one before it: marks, variation selectors, joiners, format controls."""

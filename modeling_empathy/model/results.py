@@ -74,7 +74,7 @@ def describe_pair(
 
     Args:
         pair: The tokenized pair.
-        probabilities: Of all the model's mechanisms, with or without what was said of padding.
+        probabilities: Of all the model's mechanisms; further tokens than the pair's are padding.
         config: The model's.
         options: What the result holds.
 
@@ -82,7 +82,7 @@ def describe_pair(
         A result of [`EmpathyPipeline`].
     """
     # As lists at once, because reading a tensor number by number takes longer than the rest of this function.
-    levels, rationales = (of_pair.tolist() for of_pair in probabilities)
+    levels, rationales = (tensor.tolist() for tensor in probabilities)
     result: dict[str, Any] = {}
     for mechanism in options.mechanisms or config.mechanisms:
         index = config.mechanisms.index(mechanism)
@@ -112,9 +112,11 @@ def describe_mechanism(
     Returns:
         The mechanism's part of a result of [`EmpathyPipeline`].
     """
+    # On plain numbers, of equal probabilities the first, as `argmax` has it.
     level = max(range(len(level_probabilities)), key=level_probabilities.__getitem__)
     scores, highest = unit_scores(config.rationale_unit, rationale_probabilities, pair.response_clauses)
     threshold = config.rationale_thresholds[index] if options.threshold is None else options.threshold
+    # Of clauses at least the best belongs, whatever threshold is asked for.
     threshold = min(threshold, highest)
     result: dict[str, Any] = {
         "level": level,
@@ -134,8 +136,8 @@ def describe_mechanism(
         result["scores"] = {config.id2label[index]: score for index, score in enumerate(level_probabilities)}
     if options.token_mask:
         marks = [int(score >= threshold) for score in scores]
-        # A model that attends to padding says something of it, which the original's users count as well.
-        result["token_mask"] = marks if config.attend_to_padding else _of_words(pair, marks)
+        # Converted original models also mark padding, and the original's metrics count that.
+        result["token_mask"] = marks if config.attend_to_padding else _word_marks(pair, marks)
     return result
 
 
@@ -148,8 +150,8 @@ def join_windows(pairs: Sequence[EncodedPair], scored: Sequence[Probabilities]) 
 
     Yields:
         The probabilities of each pair. Of windows, the levels of the one that shows the mechanism most strongly (by
-        its expected level), and a token's mean over the windows that it is in; a pair without windows keeps what was
-        said of its padding.
+        its expected level), and a token's mean over the windows that it is in; a pair without windows keeps its
+        padding.
     """
     rows = iter(scored)
     for pair in pairs:
@@ -160,21 +162,23 @@ def join_windows(pairs: Sequence[EncodedPair], scored: Sequence[Probabilities]) 
 
 
 def _joined(pair: EncodedPair, windows: Sequence[list[int]], scored: Sequence[Probabilities]) -> Probabilities:
-    levels = torch.stack([of_levels for of_levels, _ in scored])
+    levels = torch.stack([level_probabilities for level_probabilities, _ in scored])
+    # Not the mean: a mechanism that one sentence of a long response shows is communicated by the response.
     expected = (levels * torch.arange(levels.shape[-1], device=levels.device)).sum(-1)
     strongest = expected.argmax(0)
     summed = levels.new_zeros(levels.shape[1], len(pair.response_input_ids))
     counts = levels.new_zeros(len(pair.response_input_ids))
-    for positions, (_, of_tokens) in zip(windows, scored, strict=True):
-        summed[:, positions] += of_tokens[:, : len(positions)]
+    for positions, (_, token_probabilities) in zip(windows, scored, strict=True):
+        summed[:, positions] += token_probabilities[:, : len(positions)]  # what is behind them is padding
         counts[positions] += 1
+    # A special token amid the words is in no window: its 0 is divided by 1.
     return levels[strongest, torch.arange(levels.shape[1], device=levels.device)], summed / counts.clamp_min(1)
 
 
-def _of_words(pair: EncodedPair, marks: Sequence[int]) -> list[int]:
+def _word_marks(pair: EncodedPair, marks: Sequence[int]) -> list[int]:
     """The marks of the response's tokens up to `max_length`: 0 on special tokens and where there is no token."""
-    of_tokens = [
+    word_marks = [
         int(mark and not is_special)
         for mark, is_special in zip(marks, pair.response_special_tokens_mask, strict=False)
     ]
-    return of_tokens + [0] * (pair.max_length - len(of_tokens))
+    return word_marks + [0] * (pair.max_length - len(word_marks))
