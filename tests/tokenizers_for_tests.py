@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+import copy
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import ParamSpec
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -19,7 +22,18 @@ TRAINING_TEXT = [
 ]
 
 
-@cache
+P = ParamSpec("P")
+
+
+def _copied(train: Callable[P, PreTrainedTokenizerFast]) -> Callable[P, PreTrainedTokenizerFast]:
+    """Trains once a process, and gives each caller a copy."""
+    # A fast tokenizer remembers the truncation of its last call and saves it, so tests must not share one. Nor can
+    # each call train anew: trainers break ties differently every time, and two tokenizers would differ in their words.
+    trained = cache(train)
+    return wraps(train)(lambda *args, **kwargs: copy.deepcopy(trained(*args, **kwargs)))
+
+
+@_copied
 def wordpiece_tokenizer() -> PreTrainedTokenizerFast:
     """Uncased WordPiece as BERT's: lowercased, accents stripped, `[CLS] text [SEP]`."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
@@ -44,7 +58,7 @@ def wordpiece_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-@cache
+@_copied
 def byte_level_bpe_tokenizer(trim_offsets: bool = True) -> PreTrainedTokenizerFast:
     """Byte-level BPE as RoBERTa's, with its ids `<s>` 0, `<pad>` 1, `</s>` 2.
 
@@ -67,7 +81,7 @@ def byte_level_bpe_tokenizer(trim_offsets: bool = True) -> PreTrainedTokenizerFa
     return _with_roberta_tokens(tokenizer)
 
 
-@cache
+@_copied
 def unigram_tokenizer() -> PreTrainedTokenizerFast:
     """Unigram over Metaspace as XLM-R's: line breaks, joiners and controls become spaces (Nmt), then NFKC."""
     tokenizer = Tokenizer(models.Unigram())
