@@ -67,24 +67,20 @@ class AdaptationArguments:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What an adaptation was given and what came of it.
+    """What came of an adaptation.
 
     Attributes:
-        base_encoder: Its name on the Hub, or that of its folder.
         posts: How many distinct posts there were, held-out ones included.
         held_out_posts: How many of them were held out.
         examples: How many examples the others gave; a long post gives several.
-        num_train_epochs: Passes over them.
         head_is_new: Whether the masked-LM head began at random, so that the loss before says nothing of the encoder.
         loss_before: Mean cross-entropy (nats) of the masked tokens of the held-out posts; None if none were held out.
         loss_after: The same after training, with the same masks.
     """
 
-    base_encoder: str
     posts: int
     held_out_posts: int
     examples: int
-    num_train_epochs: float
     head_is_new: bool
     loss_before: float | None
     loss_after: float | None
@@ -103,17 +99,16 @@ def adapt_encoder(posts: Iterable[str], output_path: Path, arguments: Adaptation
             appears whole or not at all.
         arguments: The rest.
 
-    Returns:
-        What was done, with the masked loss of the held-out posts before and after.
-
     Raises:
         InputError: If the output exists, the encoder can't be trained this way, or there are too few posts.
     """
     arguments = arguments or AdaptationArguments()
     with tempfile.TemporaryDirectory() as scratch:
         training_args = _training_arguments(arguments, scratch)
-        # Of processes that train together, one writes.
+        # Of processes that train together, the first writes. It opens the folder before it trains, so that one that
+        # can't be written costs no training.
         with whole_folder(output_path) if training_args.process_index == 0 else nullcontext() as folder:
+            # Before the model is loaded: a head that the encoder comes without starts at random.
             set_seed(arguments.seed)
             encoder, model, tokenizer, head_is_new = _load(arguments)
             train_posts, held_out_posts = _hold_out(posts, arguments.held_out)
@@ -133,11 +128,9 @@ def adapt_encoder(posts: Iterable[str], output_path: Path, arguments: Adaptation
             # Measured as it will be used: without the autocast that accelerate puts around it.
             model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
             adaptation = Adaptation(
-                base_encoder=name_on_hub(arguments.encoder) or Path(arguments.encoder).resolve().name,
                 posts=len(train_posts) + len(held_out_posts),
                 held_out_posts=len(held_out_posts),
                 examples=len(examples),
-                num_train_epochs=arguments.num_train_epochs,
                 head_is_new=head_is_new,
                 loss_before=loss_before,
                 loss_after=_masked_loss(model, held_out, training_args.device),
@@ -158,6 +151,7 @@ def training_posts(corpus: datasets.DatasetDict) -> list[str]:
     def posts_of(split: str) -> dict[str, None]:
         return dict.fromkeys(post for column in POSTS for post in corpus[split][column])
 
+    # Splits are by the seeker post's id, so the same text, a short response above all, can stand in several.
     measured_on = posts_of("validation") | posts_of("test")
     return [post for post in posts_of("train") if post not in measured_on]
 
@@ -166,6 +160,7 @@ class _MaskingCollator(DataCollatorForLanguageModeling):
     """As transformers', and masks anew where chance masked nothing: the mean loss of no token is not a number."""
 
     def torch_call(self, examples: list[Any]) -> dict[str, Any]:
+        # `length` is there for the Trainer's grouping, and is no input of the model.
         rows = [{name: example[name] for name in _MODEL_INPUTS} for example in examples]
         while True:
             batch = super().torch_call(rows)
@@ -185,12 +180,10 @@ def _training_arguments(arguments: AdaptationArguments, output_dir: str) -> Empa
         eval_strategy="no",
         save_strategy="no",
         load_best_model_at_end=False,
-        metric_for_best_model=None,
         logging_strategy="epoch",
         # The masked-LM heads of BERT and its kin average over their own batch and not over all devices; the Trainer
         # would scale their loss, and so their gradient, by the number of devices all the same.
         average_tokens_across_devices=False,
-        report_to="none",
     )
 
 
@@ -202,10 +195,13 @@ def _load(arguments: AdaptationArguments) -> tuple[PreTrainedModel, PreTrainedMo
         raise InputError(f"The encoder {name!r} has no mask token, so that it can't fill in masked words.")
     folder = resolve_encoder(name)
     try:
+        # In fp32 whatever it was saved in: transformers 5 keeps the file's type, and AdamW's steps are lost to the
+        # rounding of 16-bit weights.
         encoder = AutoModel.from_pretrained(folder, dtype=torch.float32)
         model, loading = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     except (OSError, ValueError) as error:
         raise InputError(f"The encoder {name!r} can't fill in masked words: {first_line(error)}") from None
+    # The adapted weights go into the bare encoder by their names; one that it lacks would be dropped in silence.
     if model.base_model.state_dict().keys() - encoder.state_dict().keys():
         raise InputError(f"The encoder {name!r} has other weights with a masked-LM head than without one.")
     head_is_new = bool(loading["missing_keys"])
@@ -217,7 +213,8 @@ def _load(arguments: AdaptationArguments) -> tuple[PreTrainedModel, PreTrainedMo
 
 
 def _hold_out(posts: Iterable[str], share: float) -> tuple[list[str], list[str]]:
-    """The distinct posts that are trained on and those that are held out; a post's own text decides."""
+    """The distinct posts that are trained on and those that are held out."""
+    # By the hash of its text a post is on the same side whatever stands beside it, so that runs on more posts compare.
     parts: tuple[list[str], list[str]] = ([], [])
     for post in dict.fromkeys(posts):
         number = int(hashlib.sha1(post.encode()).hexdigest(), 16) % 10_000
@@ -232,6 +229,7 @@ def _examples(posts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_leng
     """Each post as one example, or as consecutive ones of at most `max_length` tokens."""
 
     def tokenize(rows: dict[str, list[str]]) -> dict[str, list[Any]]:
+        # The overflow of each post comes as further rows, each with its own special tokens.
         encoded = tokenizer(
             rows["post"],
             truncation=True,
@@ -274,6 +272,7 @@ def _masked_loss(
         return None
     model.to(device).eval()
     total, masked = 0.0, 0
+    # Batches mask different numbers of tokens, so the mean of their means would weigh tokens unequally.
     for batch in tqdm(batches, desc="Held-out posts"):
         count = int((batch["labels"] != -100).sum())
         total += model(**{name: tensor.to(device) for name, tensor in batch.items()}).loss.item() * count
@@ -282,11 +281,13 @@ def _masked_loss(
 
 
 def _card(adaptation: Adaptation, arguments: AdaptationArguments) -> str:
+    # A folder's name alone: its path says where on this machine it lies, which is nobody else's business.
+    base_encoder = name_on_hub(arguments.encoder) or Path(arguments.encoder).resolve().name
     rows = {
-        "base encoder": f"`{adaptation.base_encoder}`",
+        "base encoder": f"`{base_encoder}`",
         "posts": f"{adaptation.posts} distinct, {adaptation.held_out_posts} of them held out",
         "training examples": f"{adaptation.examples}, of at most {arguments.max_length} tokens",
-        "epochs": f"{adaptation.num_train_epochs:g}",
+        "epochs": f"{arguments.num_train_epochs:g}",
         "learning rate": f"{arguments.learning_rate:g}",
         "batch size on each device": arguments.batch_size,
         "masked tokens": f"{arguments.mlm_probability:.0%}",
@@ -300,7 +301,7 @@ def _card(adaptation: Adaptation, arguments: AdaptationArguments) -> str:
         if adaptation.head_is_new
         else ""
     )
-    return f"""# {adaptation.base_encoder}, adapted to posts
+    return f"""# {base_encoder}, adapted to posts
 
 An encoder whose masked-language-model training was continued on unlabelled posts with `empathy adapt` (Gururangan et
 al., ACL 2020). The masked-LM head is not included. Train on it with `train_hf.py --encoder` and this folder.

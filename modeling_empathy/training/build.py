@@ -15,7 +15,7 @@ from .arguments import DataArguments, ModelArguments
 def build_model(
     model_args: ModelArguments, data_args: DataArguments, train_features: datasets.Dataset
 ) -> EmpathyModel:
-    """The model before training: pretrained encoders, fresh heads, level weights from the training split."""
+    """The model before training; level weights are of the training split."""
     level_weights = None
     if model_args.level_weighting == "root_inverse":
         level_weights = root_inverse_weights(train_features["empathy_labels"])
@@ -26,6 +26,7 @@ def build_model(
         max_post_length=data_args.max_length,
         **model_args.config_options(),
     )
+    # The corpus sees a small part of the vocabulary: trained, those words would move away from the others.
     if model_args.freeze_embeddings:
         for encoder in model.responder_encoders:
             encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]

@@ -34,9 +34,9 @@ def read_corpus(
         )
         if data_args.development:
             train = corpus["train"]
-            held_out = [is_of_development(sp_id, data_args.salt) for sp_id in train["sp_id"]]
+            is_held_out = [is_of_development(sp_id, data_args.salt) for sp_id in train["sp_id"]]
             corpus["train"], corpus["test"] = (
-                train.select([row for row, held in enumerate(held_out) if held == is_test])
+                train.select([row for row, held_out in enumerate(is_held_out) if held_out == is_test])
                 for is_test in (False, True)
             )
         if data_args.train_on_everything:
@@ -47,6 +47,7 @@ def read_corpus(
         "validation": data_args.dev_path if do_eval else None,
         "test": data_args.test_path if do_predict else None,
     }
+    # A prepared file holds labels of tokens: they are checked against those of the encoder that will be trained.
     tokenizer = tokenizer_of(model_args, data_args)
     return datasets.DatasetDict(
         {split: read_annotated(Path(path), tokenizer, data_args.max_length) for split, path in paths.items() if path}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .build import build_model
 from .data import features_of, tokenizer_of
 from .seeker_states import remembered_seeker_states
-from .trainer import EmpathyMetrics, EmpathyProgress, EmpathyTrainer, without_autocast
+from .trainer import EmpathyProgress, EmpathyTrainer, metrics_of_predictions, without_autocast
 
 
 logger = logging.get_logger(__name__)
@@ -82,8 +83,10 @@ def train_one_model(
     """
     if not training_args.save_model:
         logger.warning("The trained model will not be saved: --save_model saves it.")
+    # Before the model is built: its heads start at random.
     set_seed(training_args.seed)
     tokenizer = tokenizer_of(model_args, data_args)
+    # Of processes that train together, the others then find in the cache what the first has tokenized.
     with training_args.main_process_first(desc="tokenizing"):
         features = features_of(corpus, tokenizer, model_args, data_args)
     model = build_model(model_args, data_args, features["train"])
@@ -97,6 +100,7 @@ def train_one_model(
         trainer.train(resume_from_checkpoint=_checkpoint(training_args))
         if "validation" in features:
             splits["validation"] = _validate(trainer, features["validation"], decides=data_args.decisions_of is None)
+        # Behind the validation split, which puts temperatures and thresholds into the configuration that is saved.
         if training_args.save_model:
             trainer.save_model()
         if "test" in features:
@@ -127,8 +131,10 @@ def trainer_of(
         train_dataset=features["train"],
         eval_dataset=features.get("validation"),
         processing_class=tokenizer,
-        compute_metrics=EmpathyMetrics(model.config),
+        # Bound, not copied: thresholds and temperatures of the configuration change in the run.
+        compute_metrics=partial(metrics_of_predictions, model.config),
     )
+    # With `disable_tqdm` the Trainer has a PrinterCallback in its place.
     if not training_args.disable_tqdm:
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(EmpathyProgress)
@@ -141,14 +147,13 @@ def take_decisions(config: EmpathyConfig, folder: Path) -> None:
     Raises:
         InputError: If it holds no model, or one that decides something else.
     """
-    other = read_config(folder)
+    twin = read_config(folder)
+    # The values stand in the order of the mechanisms, and a threshold for clauses is none for tokens.
     for name in ("mechanisms", "rationale_unit"):
-        if getattr(other, name) != getattr(config, name):
-            raise InputError(
-                f"--decisions_of {folder}: its {name} is {getattr(other, name)!r}, and this model's "
-                f"{getattr(config, name)!r}."
-            )
-    config.level_temperatures, config.rationale_thresholds = other.level_temperatures, other.rationale_thresholds
+        theirs, ours = getattr(twin, name), getattr(config, name)
+        if theirs != ours:
+            raise InputError(f"--decisions_of {folder}: its {name} is {theirs!r}, and this model's {ours!r}.")
+    config.level_temperatures, config.rationale_thresholds = twin.level_temperatures, twin.rationale_thresholds
 
 
 def record_of(
@@ -171,6 +176,7 @@ def record_of(
 
 def _validate(trainer: EmpathyTrainer, features: datasets.Dataset, decides: bool) -> dict[str, float]:
     """The validation split's metrics, once temperatures and thresholds are chosen on it if they are to be."""
+    # Not `evaluate`, which gives metrics alone: temperatures and thresholds are chosen by what was predicted.
     outcome = trainer.predict(features, metric_key_prefix="eval")
     config, predicted, annotated = trainer.model.config, Predicted(*outcome.predictions), Annotated(*outcome.label_ids)
     if decides and trainer.args.fit_level_temperatures:
@@ -182,7 +188,7 @@ def _validate(trainer: EmpathyTrainer, features: datasets.Dataset, decides: bool
             annotated.rationale_labels,
             annotated.clauses,
         )
-    # The metrics of the Trainer are of the decisions before.
+    # The metrics of the Trainer are of the decisions before; its loss and its times stay.
     return _without_prefix(outcome.metrics or {}, "eval") | metrics_by_mechanism(config, predicted, annotated)
 
 
@@ -224,6 +230,7 @@ def _write(
 
 
 def _is_sharded(trainer: EmpathyTrainer) -> bool:
+    """Whether each process holds a part of the weights."""
     return bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
 
 

@@ -49,14 +49,16 @@ def training_runs(
         return
     reports = []
     for mechanism in model_args.mechanisms:
-        of_mechanism = copy(training_args)
+        # Not `replace`: it would run the checks of TrainingArguments again, on values that they have changed.
+        mechanism_args = copy(training_args)
         folder = Path(training_args.output_dir, mechanism)
-        of_mechanism.output_dir = str(folder)
+        mechanism_args.output_dir = str(folder)
         if training_args.resume_from_checkpoint == "last" and not any(folder.glob("checkpoint-*")):
-            of_mechanism.resume_from_checkpoint = None  # the run before had not come to this one
-        reports.append(train_one_model(corpus, replace(model_args, mechanisms=[mechanism]), data_args, of_mechanism))
+            mechanism_args.resume_from_checkpoint = None  # the run before had not come to this one
+        reports.append(train_one_model(corpus, replace(model_args, mechanisms=[mechanism]), data_args, mechanism_args))
         yield reports[-1]
     joined = _joined(reports, training_args)
+    # Of processes that train together, one writes.
     if training_args.process_index == 0:
         record = record_of(corpus, model_args, data_args, training_args)
         if joined.test:
@@ -73,9 +75,10 @@ def trains_separately(model_args: ModelArguments) -> bool:
 
 
 def _joined(reports: Sequence[RunReport], training_args: EmpathyTrainingArguments) -> RunReport:
-    """Joins the models of the reports in one checkpoint, if they are saved, and their metrics in one report."""
+    """Joins the models of the reports in one checkpoint, if they are saved; a report of all."""
     folder = Path(training_args.output_dir)
     if training_args.save_model and training_args.process_index == 0:
+        # From their folders, not from memory: what is joined is what each run left, which may be its best checkpoint.
         model = join_models([EmpathyModel.from_pretrained(report.folder) for report in reports])
         model.save_pretrained(folder)
         own_tokenizer(reports[0].folder, model.config).save_pretrained(folder)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import numpy as np
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 from ..model.modeling_empathy import EmpathyModel
 
 
-# What is kept in memory; the rest goes to a temporary file.
-MEMORY_GB = 4.0
-
-
 @contextmanager
-def remembered_seeker_states(model: EmpathyModel, memory_gb: float = MEMORY_GB) -> Iterator[None]:
+def remembered_seeker_states(model: EmpathyModel, memory_gb: float = 4.0) -> Iterator[None]:
     """Within it, a frozen seeker encoder's states are computed once for each post and read from memory afterwards.
 
     A frozen encoder is in evaluation mode and gives a post the same states in every batch and epoch. They are kept
     (tokens x hidden size x 4 bytes each: about 270 MB for the Reddit corpus at hidden 384) until the context ends;
-    what does not fit into `memory_gb` goes to a temporary file that is mapped into memory. Does nothing where the
-    states differ from batch to batch (the seeker encoder is trained or has dropout) or where padding has states that
-    are read (`attend_to_padding`).
+    what does not fit into `memory_gb` goes to a temporary file. Does nothing where the states differ from batch to
+    batch (the seeker encoder is trained or has dropout) or where padding has states that are read
+    (`attend_to_padding`).
 
     Args:
         model: The unwrapped model.
@@ -42,17 +38,20 @@ def remembered_seeker_states(model: EmpathyModel, memory_gb: float = MEMORY_GB) 
 
     def forward(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> BaseModelOutput:
         lengths = attention_mask.sum(-1).tolist()
+        # Without its padding, a post has the same key in every batch.
         keys = [ids[:length].numpy().tobytes() for ids, length in zip(input_ids.cpu(), lengths, strict=True)]
+        # A row for each distinct post: the dictionary keeps the last of those with the same key.
         new = list({key: row for row, key in enumerate(keys) if key not in remembered}.values())
         if new:
             width = max(lengths[row] for row in new)
             states = encode(input_ids[new, :width], attention_mask[new, :width]).last_hidden_state
-            for row, of_post in zip(new, states.cpu(), strict=True):
-                remembered.add(keys[row], of_post[: lengths[row]])
+            for row, post_states in zip(new, states.cpu(), strict=True):
+                remembered.add(keys[row], post_states[: lengths[row]])
         states = torch.nn.utils.rnn.pad_sequence([remembered.get(key) for key in keys], batch_first=True)
         padding = input_ids.shape[1] - states.shape[1]
         return BaseModelOutput(torch.nn.functional.pad(states, (0, 0, 0, padding)).to(input_ids.device))
 
+    # On the instance, where it hides the method of the class until it is deleted.
     encoder.forward = forward
     try:
         yield
@@ -67,33 +66,31 @@ class _States:
     def __init__(self, memory: int) -> None:
         self._left = memory
         self._held: dict[bytes, torch.Tensor] = {}
-        self._places: dict[bytes, tuple[int, tuple[int, ...], torch.dtype]] = {}
-        self._file: Any = None
+        self._places: dict[bytes, tuple[int, torch.Size, torch.dtype]] = {}
+        # It has no name, so that nothing is left behind however the process ends.
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._held or key in self._places
 
     def add(self, key: bytes, states: torch.Tensor) -> None:
-        states = states.contiguous()
         if states.nbytes <= self._left:
             self._left -= states.nbytes
+            # A copy: a part of a batch's states would keep all of them in memory.
             self._held[key] = states.clone()
             return
-        if self._file is None:
-            self._file = tempfile.NamedTemporaryFile(prefix="empathy-seeker-states-")  # noqa: SIM115 - closed in close
-        self._places[key] = (self._file.tell(), tuple(states.shape), states.dtype)
+        self._places[key] = (self._file.seek(0, os.SEEK_END), states.shape, states.dtype)
         # Bytes, because numpy has no bfloat16.
-        self._file.write(states.view(torch.uint8).numpy().tobytes())
-        self._file.flush()
+        self._file.write(states.contiguous().view(torch.uint8).numpy().tobytes())
 
     def get(self, key: bytes) -> torch.Tensor:
         if key in self._held:
             return self._held[key]
         offset, shape, dtype = self._places[key]
-        size = int(np.prod(shape)) * dtype.itemsize
-        mapped = np.memmap(self._file.name, mode="c", dtype=np.uint8, offset=offset, shape=(size,))
-        return torch.from_numpy(mapped).view(dtype).view(shape)
+        self._file.seek(offset)
+        # Read rather than mapped: a process may have some 65,000 mappings, and there may be more posts.
+        read = self._file.read(math.prod(shape) * dtype.itemsize)
+        return torch.frombuffer(bytearray(read), dtype=dtype).view(shape)
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._file.close()

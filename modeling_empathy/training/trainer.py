@@ -29,21 +29,24 @@ from .arguments import EmpathyTrainingArguments
 class EmpathyTrainer(Trainer):
     """A `Trainer` for [`EmpathyModel`]; predictions are `(empathy_logits, rationale_probabilities)`.
 
-    The layout is that of [`Predicted`], and of labels that of [`Annotated`]: the Trainer pads only the second
-    dimension, to join batches of different lengths.
+    The layout is that of [`Predicted`], and of labels that of [`Annotated`].
     """
 
     args: EmpathyTrainingArguments
     model: EmpathyModel
 
-    def create_optimizer(self, *model: nn.Module | None) -> torch.optim.Optimizer:
-        """As the Trainer's, which takes a model only in later versions, with a learning rate for the heads alone."""
-        created = self.optimizer is not None
-        optimizer = super().create_optimizer(*model)
-        if created or self.args.head_learning_rate is None:
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """As the Trainer's, with a learning rate for the heads alone."""
+        # One that exists, as one that was given to the Trainer, keeps its groups.
+        is_created = self.optimizer is not None
+        optimizer = super().create_optimizer(model)
+        if is_created or self.args.head_learning_rate is None:
             return optimizer
-        optimized = next((given for given in model if given is not None), self.model)
-        heads = {id(parameter) for name, parameter in optimized.named_parameters() if "mechanism_heads" in name}
+        # Anywhere in the name: a model that is wrapped, as FSDP does it, has a prefix before its names.
+        named_parameters = (self.model if model is None else model).named_parameters()
+        heads = {id(parameter) for name, parameter in named_parameters if "mechanism_heads" in name}
+        # The Trainer's groups are split rather than made here, so that it goes on deciding which weights decay. The
+        # schedule, which it makes afterwards, multiplies the rate of each group.
         groups = []
         for group in optimizer.param_groups:
             for is_head, learning_rate in ((False, group["lr"]), (True, self.args.head_learning_rate)):
@@ -69,6 +72,8 @@ class EmpathyTrainer(Trainer):
             loss, logits, labels = super().prediction_step(
                 model, _read_by_model(inputs), prediction_loss_only, ignore_keys
             )
+        # The Trainer concatenates batches of different lengths by padding the second dimension and no other: that must
+        # be the tokens. It pads with -100, which means unknown as a label, and as a clause that there is none.
         if logits is not None:
             empathy_logits, rationale_logits = logits
             _, rationales = self.accelerator.unwrap_model(model).probabilities(empathy_logits, rationale_logits)
@@ -96,6 +101,8 @@ def _read_by_model(inputs: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def without_autocast(model: nn.Module) -> Iterator[None]:
     """Within it, a model that accelerate prepared for mixed precision computes in its own."""
+    # accelerate sets both on the instance, above the class's `forward`. `torch.autocast(enabled=False)` around a call
+    # would not do: the prepared `forward` enters its own autocast within.
     prepared = model.__dict__.get("forward")
     original = model.__dict__.get("_original_forward")
     if prepared is None or original is None:
@@ -108,20 +115,9 @@ def without_autocast(model: nn.Module) -> Iterator[None]:
         model.forward = prepared
 
 
-class EmpathyMetrics:
-    """Computes every metric of every mechanism from a Trainer's predictions.
-
-    Args:
-        config: The model's; its mechanisms and, at the time of each call, how it decides are used.
-    """
-
-    def __init__(self, config: EmpathyConfig) -> None:
-        self.config = config
-
-    def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
-        """Returns `{mechanism}_{metric}` for each, and `macro_f1`, the mean of the mechanisms' macro-F1."""
-        predicted, annotated = Predicted(*prediction.predictions), Annotated(*prediction.label_ids)
-        return metrics_by_mechanism(self.config, predicted, annotated)
+def metrics_of_predictions(config: EmpathyConfig, prediction: EvalPrediction) -> dict[str, float]:
+    """[`metrics_by_mechanism`] of a Trainer's predictions: its `compute_metrics` once a configuration is bound."""
+    return metrics_by_mechanism(config, Predicted(*prediction.predictions), Annotated(*prediction.label_ids))
 
 
 class EmpathyProgress(ProgressCallback):
@@ -136,6 +132,7 @@ class EmpathyProgress(ProgressCallback):
         **kwargs: Any,
     ) -> None:
         """Keeps the losses and, of the metrics, accuracy and macro-F1."""
+        # By their endings: a metric's name begins with `eval_` and the mechanism.
         shown = ("loss", "accuracy", "macro_f1", "epoch", "learning_rate", "runtime")
         logs = {name: value for name, value in (logs or {}).items() if name.endswith(shown)}
         super().on_log(args, state, control, logs=logs, **kwargs)

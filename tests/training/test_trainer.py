@@ -1,5 +1,7 @@
 """The Trainer's own parts: learning rates, layout of predictions, order of evaluation, metrics, level weights."""
 
+from functools import partial
+
 import datasets
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from modeling_empathy.corpus.features import EmpathyDataCollator
 from modeling_empathy.evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from modeling_empathy.evaluation.thresholds import tuned_rationale_thresholds
 from modeling_empathy.training.arguments import EmpathyTrainingArguments
-from modeling_empathy.training.trainer import EmpathyMetrics, EmpathyTrainer
+from modeling_empathy.training.trainer import EmpathyTrainer, metrics_of_predictions
 from tests.tiny_models import tiny_model
 
 
@@ -43,7 +45,7 @@ def trainer_on(folder, rows: datasets.Dataset, **arguments) -> EmpathyTrainer:
         data_collator=EmpathyDataCollator(1, with_clauses=True),
         train_dataset=rows,
         eval_dataset=rows,
-        compute_metrics=EmpathyMetrics(model.config),
+        compute_metrics=partial(metrics_of_predictions, model.config),
     )
 
 
@@ -114,9 +116,9 @@ def test_metrics_are_named_by_mechanism_and_averaged_over_them():
     labels = np.zeros((2, 4, 3), dtype=int)
     labels[0, 1:3, 0] = 1
     labels[:, 3] = -100
-    metrics = EmpathyMetrics(EmpathyConfig())(
-        EvalPrediction(predictions=(logits, probabilities), label_ids=(levels, labels, np.zeros((2, 4), dtype=int)))
-    )
+    label_ids = (levels, labels, np.zeros((2, 4), dtype=int))
+    prediction = EvalPrediction(predictions=(logits, probabilities), label_ids=label_ids)
+    metrics = metrics_of_predictions(EmpathyConfig(), prediction)
     assert metrics["emotional_reactions_accuracy"] == 1.0
     assert metrics["emotional_reactions_annotated_token_f1_macro"] == 1.0
     assert metrics["explorations_accuracy"] == 0.5
