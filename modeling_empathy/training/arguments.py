@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from transformers import TrainingArguments
+from transformers.hf_argparser import HfArg
 
 from ..corpus.token_labels import UNANNOTATED
 from ..model.configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
@@ -18,51 +19,42 @@ from ..precision import computes_in_bfloat16
 class ConfigArguments:
     """What of the model is an option of [`EmpathyConfig`] too, by the same name."""
 
-    mechanisms: list[str] = field(
+    mechanisms: list[str] = HfArg(  # noqa: RUF009 - it returns a field
         default_factory=lambda: list(MECHANISMS),
-        metadata={"help": "Mechanisms to learn, in the order of the logits.", "choices": list(MECHANISMS)},
+        help="Mechanisms to learn, in the order of the logits.",
+        metadata={"choices": list(MECHANISMS)},
     )
-    share_responder_encoder: bool = field(
-        default=True, metadata={"help": "One response encoder for all mechanisms; otherwise one each, as published."}
+    share_responder_encoder: bool = HfArg(
+        default=True, help="One response encoder for all mechanisms; otherwise one each, as published."
     )
-    freeze_seeker_encoder: bool = field(
-        default=True, metadata={"help": "Keep the seeker encoder as pretrained, as published."}
+    freeze_seeker_encoder: bool = HfArg(default=True, help="Keep the seeker encoder as pretrained, as published.")
+    seeker_dropout: bool = HfArg(
+        default=False, help="Dropout in the frozen seeker encoder too, as the original code has it."
     )
-    seeker_dropout: bool = field(
-        default=False, metadata={"help": "Dropout in the frozen seeker encoder too, as the original code has it."}
+    attend_to_padding: bool = HfArg(
+        default=False, help="Pad to --max_length and let the cross-attention see it, as the original code does."
     )
-    attend_to_padding: bool = field(
-        default=False,
-        metadata={"help": "Pad to --max_length and let the cross-attention see it, as the original code does."},
+    cross_attention_norm: bool = HfArg(
+        default=True, help="Layer norm after the cross-attention's residual; the original has none."
     )
-    cross_attention_norm: bool = field(
-        default=True, metadata={"help": "Layer norm after the cross-attention's residual; the original has none."}
-    )
-    level_pooling: str = field(
+    level_pooling: str = HfArg(
         default="rationale",
-        metadata={
-            "help": "What the level head reads: the first token (as published), or also the rationale-weighted mean.",
-            "choices": list(LEVEL_POOLINGS),
-        },
+        help="What the level head reads: the first token (as published), or also the rationale-weighted mean.",
+        metadata={"choices": list(LEVEL_POOLINGS)},
     )
-    rationale_unit: str = field(
+    rationale_unit: str = HfArg(
         default="clause",
-        metadata={
-            "help": "What belongs to a rationale or not: each token (as published), or each clause as a whole.",
-            "choices": list(RATIONALE_UNITS),
-        },
+        help="What belongs to a rationale or not: each token (as published), or each clause as a whole.",
+        metadata={"choices": list(RATIONALE_UNITS)},
     )
-    level_smoothing: float = field(
-        default=0.1, metadata={"help": "Share of a level's label that the loss spreads over all levels."}
+    level_smoothing: float = HfArg(default=0.1, help="Share of a level's label that the loss spreads over all levels.")
+    lambda_EI: float = HfArg(default=0.5, help="Weight of the identification loss.")
+    lambda_RE: float = HfArg(default=0.5, help="Weight of the rationale loss.")
+    head_dropout: float = HfArg(
+        default=0.1, help="Dropout of what the cross-attention adds and before the rationale head."
     )
-    lambda_EI: float = field(default=0.5, metadata={"help": "Weight of the identification loss."})
-    lambda_RE: float = field(default=0.5, metadata={"help": "Weight of the rationale loss."})
-    head_dropout: float = field(
-        default=0.1, metadata={"help": "Dropout of what the cross-attention adds and before the rationale head."}
-    )
-    level_dropout: float | None = field(
-        default=None,
-        metadata={"help": "Dropout of attention weights and in the level head; --head_dropout when unset."},
+    level_dropout: float | None = HfArg(
+        default=None, help="Dropout of attention weights and in the level head; --head_dropout when unset."
     )
 
     def config_options(self) -> dict[str, Any]:
@@ -74,27 +66,24 @@ class ConfigArguments:
 class ModelArguments(ConfigArguments):
     """The model that is trained."""
 
-    encoder: str = field(
+    encoder: str = HfArg(
         default="roberta-base",
-        metadata={"help": "Encoder to start from: a name on the Hub, a folder, or 'embedded' (all-MiniLM-L6-v2)."},
+        help="Encoder to start from: a name on the Hub, a folder, or 'embedded' (all-MiniLM-L6-v2).",
     )
-    encoder_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the encoder."})
-    separate_models: bool = field(
-        default=False,
-        metadata={"help": "Train one model for each mechanism, as published, and join them in one checkpoint."},
+    encoder_revision: str | None = HfArg(default=None, help="Branch, tag or commit of the encoder.")
+    separate_models: bool = HfArg(
+        default=False, help="Train one model for each mechanism, as published, and join them in one checkpoint."
     )
-    freeze_embeddings: bool = field(
-        default=False, metadata={"help": "Keep the embeddings of words in the response encoders as pretrained."}
+    freeze_embeddings: bool = HfArg(
+        default=False, help="Keep the embeddings of words in the response encoders as pretrained."
     )
-    level_weighting: str = field(
+    level_weighting: str = HfArg(
         default="root_inverse",
-        metadata={
-            "help": "Weight of a level in the loss: equal, or the root of its inverse frequency in training.",
-            "choices": ["none", "root_inverse"],
-        },
+        help="Weight of a level in the loss: equal, or the root of its inverse frequency in training.",
+        metadata={"choices": ["none", "root_inverse"]},
     )
-    original_tokenization: bool = field(
-        default=False, metadata={"help": "Lower-case posts before a cased tokenizer, as the original code does."}
+    original_tokenization: bool = HfArg(
+        default=False, help="Lower-case posts before a cased tokenizer, as the original code does."
     )
 
 
@@ -102,114 +91,98 @@ class ModelArguments(ConfigArguments):
 class DataArguments:
     """The data it is trained on."""
 
-    source: str = field(
+    source: str = HfArg(
         default="auto",
-        metadata={
-            "help": "'auto': --data_dir, else EMPATHY_CORPUS_DIR, else the download; 'sample': the shipped sample.",
-            "choices": ["auto", "sample"],
-        },
+        help="'auto': --data_dir, else EMPATHY_CORPUS_DIR, else the download; 'sample': the shipped sample.",
+        metadata={"choices": ["auto", "sample"]},
     )
-    data_dir: str | None = field(default=None, metadata={"help": "Folder with the three CSV files."})
-    train_path: str | None = field(
-        default=None,
-        metadata={"help": "Instead of a corpus: a file of one mechanism, raw or prepared; all of it is trained on."},
+    data_dir: str | None = HfArg(default=None, help="Folder with the three CSV files.")
+    train_path: str | None = HfArg(
+        default=None, help="Instead of a corpus: a file of one mechanism, raw or prepared; all of it is trained on."
     )
-    dev_path: str | None = field(default=None, metadata={"help": "With --train_path: the validation file."})
-    test_path: str | None = field(default=None, metadata={"help": "With --train_path: the test file."})
-    max_length: int = field(default=128, metadata={"help": "Tokens of a post; the rest is cut. The original has 64."})
-    unannotated: str = field(
+    dev_path: str | None = HfArg(default=None, help="With --train_path: the validation file.")
+    test_path: str | None = HfArg(default=None, help="With --train_path: the test file.")
+    max_length: int = HfArg(default=128, help="Tokens of a post; the rest is cut. The original has 64.")
+    unannotated: str = HfArg(
         default="ignore",
-        metadata={
-            "help": "In training, what does a response at level 0 say of rationales? 'ignore': nothing, so that they "
-            "are learned where there are some; 'none': none of it is one; 'all': all (the original's heuristic); "
-            "'original': all, labelled exactly as the original code does.",
-            "choices": list(UNANNOTATED),
-        },
+        help="In training, what does a response at level 0 say of rationales? 'ignore': nothing, so that they "
+        "are learned where there are some; 'none': none of it is one; 'all': all (the original's heuristic); "
+        "'original': all, labelled exactly as the original code does.",
+        metadata={"choices": list(UNANNOTATED)},
     )
-    train_on_everything: bool = field(
+    train_on_everything: bool = HfArg(
         default=False,
-        metadata={
-            "help": "Train on the validation and test splits too, for a model to give away. How good it is says a run "
-            "of the same arguments that held them out: name its folder with --decisions_of."
-        },
+        help="Train on the validation and test splits too, for a model to give away. How good it is says a run "
+        "of the same arguments that held them out: name its folder with --decisions_of.",
     )
-    decisions_of: str | None = field(
+    decisions_of: str | None = HfArg(
         default=None,
-        metadata={
-            "help": "Take level temperatures and rationale thresholds from the model in this folder, where there is "
-            "no validation split to choose them on."
-        },
+        help="Take level temperatures and rationale thresholds from the model in this folder, where there is "
+        "no validation split to choose them on.",
     )
-    development: bool = field(
+    development: bool = HfArg(
         default=False,
-        metadata={
-            "help": "Leave the test split alone and hold out a fifth of the train split in its place, to choose "
-            "between recipes."
-        },
+        help="Leave the test split alone and hold out a fifth of the train split in its place, to choose "
+        "between recipes.",
     )
-    salt: str = field(default="", metadata={"help": "Prefix of sp_id in the split rule, for other splits."})
-    strict: bool = field(default=False, metadata={"help": "Stop where a rationale can't be aligned to its response."})
-    data_cache_dir: str | None = field(default=None, metadata={"help": "Where the built data set is kept."})
+    salt: str = HfArg(default="", help="Prefix of sp_id in the split rule, for other splits.")
+    strict: bool = HfArg(default=False, help="Stop where a rationale can't be aligned to its response.")
+    data_cache_dir: str | None = HfArg(default=None, help="Where the built data set is kept.")
 
 
 @dataclass
 class EmpathyTrainingArguments(TrainingArguments):
     """transformers' TrainingArguments with the defaults of this task; all of them can be set."""
 
-    output_dir: str = field(default="output", metadata={"help": "Where model, metrics and plots are written."})
-    seed: int = field(default=12, metadata={"help": "Seed of initialization, order and dropout."})
-    learning_rate: float = field(default=2e-5, metadata={"help": "Peak learning rate of the encoders."})
-    head_learning_rate: float | None = field(
-        default=1e-4, metadata={"help": "Peak learning rate of cross-attention and heads; the encoders' when unset."}
+    output_dir: str = HfArg(default="output", help="Where model, metrics and plots are written.")
+    seed: int = HfArg(default=12, help="Seed of initialization, order and dropout.")
+    learning_rate: float = HfArg(default=2e-5, help="Peak learning rate of the encoders.")
+    head_learning_rate: float | None = HfArg(
+        default=1e-4, help="Peak learning rate of cross-attention and heads; the encoders' when unset."
     )
-    num_train_epochs: float = field(default=6.0, metadata={"help": "Passes over the training split."})
-    per_device_train_batch_size: int = field(default=32, metadata={"help": "Pairs a step on each device."})
-    per_device_eval_batch_size: int = field(default=32, metadata={"help": "Pairs an evaluation step on each device."})
-    warmup_steps: float = field(default=0.1, metadata={"help": "Warm-up: steps, or a share of them below 1."})
-    weight_decay: float = field(default=0.01, metadata={"help": "AdamW's weight decay."})
-    eval_strategy: str = field(default="epoch", metadata={"help": "When the validation split is evaluated."})
-    save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is saved."})
-    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints kept beside the best."})
-    load_best_model_at_end: bool = field(default=True, metadata={"help": "End with the best checkpoint."})
-    tune_rationale_thresholds: bool = field(
-        default=True, metadata={"help": "Choose rationale thresholds on the validation split; 0.5 otherwise."}
+    num_train_epochs: float = HfArg(default=6.0, help="Passes over the training split.")
+    per_device_train_batch_size: int = HfArg(default=32, help="Pairs a step on each device.")
+    per_device_eval_batch_size: int = HfArg(default=32, help="Pairs an evaluation step on each device.")
+    warmup_steps: float = HfArg(default=0.1, help="Warm-up: steps, or a share of them below 1.")
+    weight_decay: float = HfArg(default=0.01, help="AdamW's weight decay.")
+    eval_strategy: str = HfArg(default="epoch", help="When the validation split is evaluated.")
+    save_strategy: str = HfArg(default="epoch", help="When a checkpoint is saved.")
+    save_total_limit: int | None = HfArg(default=1, help="Checkpoints kept beside the best.")
+    load_best_model_at_end: bool = HfArg(default=True, help="End with the best checkpoint.")
+    tune_rationale_thresholds: bool = HfArg(
+        default=True, help="Choose rationale thresholds on the validation split; 0.5 otherwise."
     )
-    fit_level_temperatures: bool = field(
-        default=True, metadata={"help": "Calibrate levels on the validation split: a temperature a mechanism."}
+    fit_level_temperatures: bool = HfArg(
+        default=True, help="Calibrate levels on the validation split: a temperature a mechanism."
     )
-    measured_rationales: int = field(
+    measured_rationales: int = HfArg(
         default=30,
-        metadata={
-            "help": "Test responses of each mechanism on which it is measured how faithful rationales are; with 0, "
-            "neither that nor what levels owe to the seeker post."
-        },
+        help="Test responses of each mechanism on which it is measured how faithful rationales are; with 0, "
+        "neither that nor what levels owe to the seeker post.",
     )
-    save_model: bool = field(
-        default=True, metadata={"help": "Save the trained model; with --train_path only if this is given."}
+    save_model: bool = HfArg(default=True, help="Save the trained model; with --train_path only if this is given.")
+    save_model_path: str | None = HfArg(
+        default=None, help="The original's name for --output_dir; of a .pth, the folder of that name is written."
     )
-    save_model_path: str | None = field(
-        default=None,
-        metadata={"help": "The original's name for --output_dir; of a .pth, the folder of that name is written."},
+    metric_for_best_model: str | None = HfArg(default="macro_f1", help="What makes one the best.")
+    logging_steps: float = HfArg(default=10, help="Steps between two points of the loss curve.")
+    train_sampling_strategy: str = HfArg(
+        default="group_by_length", help="Batches of like lengths waste little padding."
     )
-    metric_for_best_model: str | None = field(default="macro_f1", metadata={"help": "What makes one the best."})
-    logging_steps: float = field(default=10, metadata={"help": "Steps between two points of the loss curve."})
-    train_sampling_strategy: str = field(
-        default="group_by_length", metadata={"help": "Batches of like lengths waste little padding."}
-    )
-    remove_unused_columns: bool | None = field(default=False, metadata={"help": "The collator picks its columns."})
+    # The Trainer drops what `forward` does not take: the clauses, which metrics read, would be lost.
+    remove_unused_columns: bool | None = HfArg(default=False, help="The collator picks its columns.")
 
-    auto_bf16: bool = field(
+    auto_bf16: bool = HfArg(
         default=True,
-        metadata={
-            "help": "Train in bfloat16 (autocast) where the processor or GPU computes in it, unless --bf16, --fp16 or "
-            "accelerate's configuration says what to train in."
-        },
+        help="Train in bfloat16 (autocast) where the processor or GPU computes in it, unless --bf16, --fp16 or "
+        "accelerate's configuration says what to train in.",
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         is_chosen = self.mixed_precision != "no" or self.deepspeed or "ACCELERATE_MIXED_PRECISION" in os.environ
         if self.auto_bf16 and not is_chosen and computes_in_bfloat16(self.device):
+            # Both, because the second, which the Trainer reads, is derived from the first before this line.
             self.bf16 = True
             self.mixed_precision: str = "bf16"
         if self.push_to_hub:

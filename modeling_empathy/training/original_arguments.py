@@ -49,12 +49,14 @@ def add_original_arguments(parser: argparse.ArgumentParser) -> None:
         "For users of the original scripts. Their defaults hold with --recipe original, which --train_path implies.",
     )
     for name, (targets, kind, default) in _RENAMED.items():
+        # As HfArgumentParser's own: a flag that may be followed by true or false.
         flag: dict[str, Any] = {"nargs": "?", "const": True} if kind is string_to_bool else {}
         group.add_argument(
             f"--{name}",
             action=_SetAll,
             targets=targets,
             type=kind,
+            # Any other default would be stored under the original's name, which no field has.
             default=argparse.SUPPRESS,
             metavar=name.upper(),
             help=f"Sets {' and '.join(f'--{target}' for target in targets)}. The original's default: {default}.",
@@ -87,6 +89,7 @@ def implied_values(given: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("dev_path", "test_path"):
             if given.get(name) is not None:
                 raise ValueError(f"--{name} needs --train_path: the three name files of one mechanism.")
+        # The Trainer refuses to look for the best of what is not evaluated.
         if given.get("train_on_everything"):
             values |= {"eval_strategy": "no", "load_best_model_at_end": False}
         return values
@@ -96,6 +99,7 @@ def implied_values(given: Mapping[str, Any]) -> dict[str, Any]:
     ):
         if given.get(flag) and given.get(name) is None:
             raise ValueError(f"{called} needs --{name}: the file to evaluate on.")
+    # As there: without its flag nothing is saved.
     if "save_model" not in given:
         values["save_model"] = False
     if not given.get("do_eval"):

@@ -51,6 +51,7 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
             values |= _values_of_file(RECIPES / f"{recipe}.yaml")
         if config is not None:
             values |= _values_of_file(Path(config))
+        # Each layer over the one before: what is implied is no default, but what another argument means.
         values |= implied_values(values | given) | given
         parsed = parser.parse_dict(values, allow_extra_keys=False)
     except ValueError as error:
@@ -63,6 +64,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 
 def _parser(description: str | None) -> HfArgumentParser:
+    # No abbreviations: a mistyped option would pass as the beginning of another.
     parser = HfArgumentParser(
         _DATACLASSES, description=description, formatter_class=_HelpFormatter, allow_abbrev=False
     )
@@ -76,6 +78,7 @@ def _parser(description: str | None) -> HfArgumentParser:
 
 def _given(parser: HfArgumentParser, argv: Sequence[str]) -> dict[str, Any]:
     """What the command line says, by our names, without any default."""
+    # Its own object, because None is a value that can be given.
     absent = object()
     names = ["config", "recipe", *(field.name for dataclass in _DATACLASSES for field in fields(dataclass))]
     # argparse sets a default only where the namespace has no value yet, so what was not given stays `absent`.

@@ -29,6 +29,7 @@ def read_posts(path: Path, column: str | None = None) -> list[str]:
         raise InputError(f"{path} is not a file.")
     file_format = format_of(path, formats={".txt": "txt", **FORMATS})
     texts = _lines(path, column) if file_format == "txt" else _cells(path, column)
+    # A dictionary keeps the order, in which a run with a seed is repeated; a set would not.
     posts = dict.fromkeys(text.strip() for text in texts)
     if not posts:
         raise InputError(f"{path.name} has no posts.")
