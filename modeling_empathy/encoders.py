@@ -33,6 +33,7 @@ def resolve_encoder(encoder: str) -> str:
     """
     if encoder != EMBEDDED:
         return encoder
+    # Its files are all that is needed of the package: none of its code is run.
     spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
     if spec is None or spec.origin is None:
         raise InputError(
@@ -68,6 +69,7 @@ def load_tokenizer(
     folder = resolve_encoder(encoder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **kwargs)
+    # Missing files, a broken or unknown configuration, and a package that a tokenizer needs and that is not installed.
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"The tokenizer of {encoder!r} can't be loaded: {first_line(error)}") from None
     if not tokenizer.is_fast:
@@ -79,11 +81,13 @@ def load_tokenizer(
 
 
 def _lower_cased(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    # By way of JSON, which leaves the tokenizer that was given as it is: its steps are shared, not copied.
     steps_by_name = json.loads(tokenizer.backend_tokenizer.to_str())
     for name, kind in (("pre_tokenizer", "ByteLevel"), ("post_processor", "RobertaProcessing")):
         if (steps_by_name[name] or {}).get("type") == kind:
             steps_by_name[name]["add_prefix_space"] = True
     backend = Tokenizer.from_str(json.dumps(steps_by_name))
+    # Normalizers and not `text.lower().rstrip()`: so the offsets are those of the text as it was written.
     steps = [normalizers.Strip(left=False, right=True), normalizers.Lowercase()]
     backend.normalizer = normalizers.Sequence(steps + ([backend.normalizer] if backend.normalizer else []))
     # Not the encoder's own class: that of RoBERTa builds its steps anew when it is loaded, without a normalizer.

@@ -31,10 +31,11 @@ def raise_error(error: RowError) -> None:
 
 def first_line(error: Exception) -> str:
     """What another library's error says first; its class where it says nothing."""
+    # The lines behind it, of transformers and torch above all, advise on other people's code.
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def shortened(value: object, longest: int = 80) -> str:
     """A value as an error shows it, in quotes and cut where it is long."""
-    text = value if isinstance(value, str) else str(value)
+    text = str(value)
     return repr(text if len(text) <= longest else text[:longest] + "…")

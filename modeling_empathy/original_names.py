@@ -23,6 +23,7 @@ def mechanism_of(name: str | None) -> str | None:
         >>> mechanism_of("explorations-reddit.csv"), mechanism_of("reddit_IP.pth"), mechanism_of("pairs.csv")
         ('explorations', 'interpretations', None)
     """
+    # A code must be a whole word: "er" stands in many others, and "reader.csv" speaks of no mechanism.
     words = Path(name or "").stem.lower().replace("-", "_").split("_")
     named = [
         mechanism

@@ -32,7 +32,9 @@ def csv_records(
     # another thread may be in the middle of a file; where somebody has set more, that is left alone.
     if csv.field_size_limit() < LONGEST_CELL:
         csv.field_size_limit(LONGEST_CELL)
+    # Without `strict` a quote that is never closed takes in the rest of the file, and no error says so.
     reader = csv.reader(lines, strict=True)
+    # No `for`: it would end at the first record that can't be read.
     while True:
         line = reader.line_num + 1
         try:

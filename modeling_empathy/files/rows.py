@@ -86,6 +86,7 @@ def read_rows(
         InputError: If the file can't be read, or from `check_header`.
         RowError: Where a record can't be read, from `on_error`; names file, row or line, and what stands there.
     """
+    # No generator itself: a wrong path or ending is an error of the call, not of the first row.
     file_format = format_of(path, file_format)
     if path != STDIN and not path.is_file():
         raise InputError(f"{path} is not a file.")
@@ -98,7 +99,7 @@ def format_of(path: Path, given: str | None = None, formats: Mapping[str, str] |
 
     Args:
         path: The file.
-        given: What its ending says is not asked if this is given.
+        given: A format, whatever the ending says.
         formats: Ending to format; `FORMATS` when left out.
 
     Raises:
@@ -145,6 +146,7 @@ def csv_header(path: Path) -> Sequence[str]:
 
 def unreadable(text: str) -> str | None:
     """What was expected in the place of a text that is no UTF-8 or has a NUL byte; None of any other text."""
+    # Neither surrogates nor NUL are printable, and this runs in C: most posts need no look at each character.
     if text.isprintable():
         return None
     if any("\ud800" <= character <= "\udfff" for character in text):
@@ -155,10 +157,11 @@ def unreadable(text: str) -> str | None:
 def open_text(path: Path) -> TextIO:
     """Opens a file or standard input; of bytes that are no UTF-8, [`unreadable`] knows."""
     is_stdin = path == STDIN
-    # They become lone surrogates, so that the cell they stand in can be named.
     return open(
+        # Standard input by its number: `sys.stdin` decodes as the machine is set up, and translates line endings.
         sys.stdin.fileno() if is_stdin else path,
         encoding="utf-8-sig",
+        # They become lone surrogates, so that the cell they stand in can be named.
         errors="surrogateescape",
         newline="",
         closefd=not is_stdin,
@@ -171,6 +174,7 @@ def _csv_rows(path: Path, name: str, check_header: CheckHeader, on_error: OnErro
         header = next(records, (0, []))[1]
         check_header(header, name)
         for number, (line, cells) in enumerate(records, start=1):
+            # Of a record with too many or too few cells, the error has what could be read.
             row = Row(f"{name}, row {number} (line {line})", number, line, dict(zip(header, cells, strict=False)))
             if len(cells) == len(header):
                 yield row
@@ -184,13 +188,14 @@ def _csv_rows(path: Path, name: str, check_header: CheckHeader, on_error: OnErro
 
 def _json_rows(path: Path, name: str, check_header: CheckHeader, on_error: OnError) -> Iterator[Row]:
     with open_text(path) as lines:
+        # Lines of a file end at \r and \n alone; `splitlines` would part texts at U+2028, which JSON allows in them.
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             place = f"{name}, line {number}"
             try:
                 values = json.loads(line)
-            except (ValueError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # the latter from brackets nested too deep
                 on_error(RowError(f"{place}: no JSON ({error}): {shortened(line)}.", number))
                 continue
             if isinstance(values, dict):
@@ -206,6 +211,7 @@ def _parquet_rows(path: Path, name: str, check_header: CheckHeader, on_error: On
         with pq.ParquetFile(path) as file:
             columns = list(check_header(file.schema_arrow.names, name))
             number = 0
+            # A row group may be a whole file; a batch keeps memory at so many rows.
             for batch in file.iter_batches(1024, columns=columns):
                 for values in batch.to_pylist():
                     number += 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import InputError
 
 
+# A full disk and a used-up quota.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -49,6 +50,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         InputError: If something stands at `path` already, be it an empty file.
     """
+    # An empty folder is let pass: `os.replace` puts a folder in its place.
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError(f"{path} exists already: remove it, or name another folder.")
     with _moved_into_place(path) as temporary:
@@ -65,13 +67,15 @@ def check_apart(input_path: Path, output_path: Path) -> None:
 @contextmanager
 def _moved_into_place(path: Path) -> Iterator[Path]:
     """A name beside `path`; what stands there at the end becomes `path`. Errors of the disk speak of `path`."""
-    # The ending stays, because libraries choose a format by it.
+    # Beside `path`, because a move is whole on one file system alone; with the process in it, so that two that write
+    # the same output do not mix. The ending stays, because libraries choose a format by it.
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
+        # A full disk often comes without a name, or with the temporary one, which means nothing to a user.
         if error.errno in _FULL or (error.filename is not None and Path(error.filename) == temporary):
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
