@@ -14,6 +14,6 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         # By default torch answers yes for older GPUs too, on which bfloat16 is slower than fp32.
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+    if device.type == "cpu":
         return any(torch.cpu.get_capabilities().get(unit) for unit in _BFLOAT16_UNITS)
     return False
