@@ -35,9 +35,11 @@ CommitMessage = Annotated[str | None, typer.Option("--commit_message", help="Tit
 MaxFile = Annotated[float, typer.Option("--max_file_gb", help="The largest file that is published.")]
 DryRun = Annotated[bool, typer.Option("--dry_run", help="Check and list the files; send nothing, need no network.")]
 
+# What was checked in the process without the package, by what was loaded there.
 _LOADED = {"model": "it loads, and gives the same scores", "dataset": "it loads, with all its rows"}
 
 
+# Interrupted during the commit, it may be there or not: no message of ours can say which.
 @app.command()
 @reports_errors("push_to_hub.py", when_interrupted="look at the repository before you try again")
 def model(
@@ -127,6 +129,7 @@ def _print_step(step: Step, publication: Publication, target: Target) -> None:
     if step == "loading":
         print("Loading it in a process without this package ...")
     elif step == "loaded":
+        # Listed before the upload and in a dry run alike, so that what is about to be published can be read.
         print(f"  {_LOADED[publication.repo_type]}")
         _print_listing(publication, target)
     else:

@@ -40,30 +40,20 @@ def adapt(
         str, typer.Option("--encoder", help="What is trained further: a name on the Hub, a folder, or 'embedded'.")
     ] = "roberta-base",
     num_train_epochs: Annotated[
-        float,
-        typer.Option(
-            "--num_train_epochs",
-            min=0.01,
-            help="Passes over the posts; of millions, 1 to 3 will do.",
-        ),
+        float, typer.Option("--num_train_epochs", min=0.01, help="Passes over the posts; of millions, 1 to 3 will do.")
     ] = 10.0,
     learning_rate: Annotated[float, typer.Option("--learning_rate", min=0, help="Its peak.")] = 5e-5,
     batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Examples a step on each device.")] = 32,
     max_length: Annotated[
-        int,
-        typer.Option("--max_length", min=8, help="Tokens of an example; a longer post becomes several."),
+        int, typer.Option("--max_length", min=8, help="Tokens of an example; a longer post becomes several.")
     ] = 128,
     mlm_probability: Annotated[
-        float,
-        typer.Option("--mlm_probability", min=0.01, max=0.99, help="The share of tokens that are masked."),
+        float, typer.Option("--mlm_probability", min=0.01, max=0.99, help="The share of tokens that are masked.")
     ] = 0.15,
     held_out: Annotated[
         float,
         typer.Option(
-            "--held_out",
-            min=0,
-            max=0.9,
-            help="The share of posts that the loss is measured on, before and after.",
+            "--held_out", min=0, max=0.9, help="The share of posts that the loss is measured on, before and after."
         ),
     ] = 0.05,
     seed: Annotated[int, typer.Option("--seed", help="Of masks, order and dropout.")] = 12,
@@ -89,6 +79,7 @@ def adapt(
     if input_path is None and column is not None:
         raise InputError("--column names a column of --input_path, which is missing.")
 
+    # Behind the checks of the options, which need not wait for torch.
     from accelerate import PartialState
 
     from ..training.adaptation import AdaptationArguments, adapt_encoder, training_posts
@@ -111,12 +102,13 @@ def adapt(
         seed=seed,
         bf16=bf16,
     )
-    done = adapt_encoder(posts, output_path, arguments)
+    adaptation = adapt_encoder(posts, output_path, arguments)
+    # Of processes that train together, one prints.
     if PartialState().is_main_process:
-        print(f"Adapted to {done.posts - done.held_out_posts} posts: {output_path}")
-        if done.loss_before is not None:
+        print(f"Adapted to {adaptation.posts - adaptation.held_out_posts} posts: {output_path}")
+        if adaptation.loss_before is not None:
             print(
-                f"  masked loss of {done.held_out_posts} held-out posts: {done.loss_before:.3f} before, "
-                f"{done.loss_after:.3f} after"
-                + (" (the masked-LM head started at random)" if done.head_is_new else "")
+                f"  masked loss of {adaptation.held_out_posts} held-out posts: {adaptation.loss_before:.3f} before, "
+                f"{adaptation.loss_after:.3f} after"
+                + (" (the masked-LM head started at random)" if adaptation.head_is_new else "")
             )

@@ -35,6 +35,7 @@ def convert(
             "(default: roberta-base, for a vocabulary of its size).",
         ),
     ] = None,
+    # The defaults are roberta-base's and, from --max_len on, those of the original's train.py.
     num_attention_heads: Annotated[int, typer.Option("--num_attention_heads", help="Of the encoders.")] = 12,
     pad_token_id: Annotated[int, typer.Option("--pad_token_id", help="Padding id of the vocabulary.")] = 1,
     layer_norm_eps: Annotated[float, typer.Option("--layer_norm_eps", help="Of the encoders.")] = 1e-5,
@@ -65,6 +66,7 @@ def convert(
         return
     if not given or model is not None:
         raise InputError("name at least one .pth with --ER_model_path, --IP_model_path or --EX_model_path.")
+    # What can't be read from the shapes of a .pth, which holds tensors alone.
     options = {
         "num_attention_heads": num_attention_heads,
         "pad_token_id": pad_token_id,

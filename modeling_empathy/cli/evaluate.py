@@ -62,28 +62,24 @@ def evaluate(
         if not len(rows):
             raise InputError(f"The split {split} has no pairs.")
     else:
-        found = mechanism or mechanism_of(str(input_path)) or (mechanisms[0] if len(mechanisms) == 1 else None)
-        if found not in mechanisms:
-            what = f"is annotated for {found}" if found else "does not say in its name what it is annotated for"
+        # A model of one mechanism leaves no choice, so that its file may have any name.
+        named = mechanism or mechanism_of(str(input_path)) or (mechanisms[0] if len(mechanisms) == 1 else None)
+        if named not in mechanisms:
+            what = f"is annotated for {named}" if named else "does not say in its name what it is annotated for"
             scored = ", ".join(mechanisms)
             raise InputError(
                 f"{input_path} {what}, and the model scores {scored}: name one of these with --mechanism."
             )
-        mechanisms = [found]
+        mechanisms = [named]
+        # With the checkpoint's tokenizer and length, to which the labels of a prepared file must fit.
         rows = read_annotated(input_path, tokenizer, loaded.config.max_post_length)
     definitions = DEFINITIONS if definition == "both" else (definition,)
     results = evaluate_checkpoint(
-        loaded.to(resolve_device(device)),
-        tokenizer,
-        rows,
-        mechanisms,
-        definitions=definitions,
-        batch_size=batch_size,
+        loaded.to(resolve_device(device)), tokenizer, rows, mechanisms, definitions=definitions, batch_size=batch_size
     )
     print(f"{len(rows)} pairs\n\n{evaluation_table(results, mechanisms)}")
     if output_path is not None:
-        data = (
-            str(input_path) if input_path else {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
-        )
+        corpus = {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
+        data = str(input_path) if input_path else corpus
         save_metrics(output_path, results, {"model": model, "data": data, "batch_size": batch_size})
         print(f"\nEvery metric is in {output_path}")

@@ -33,6 +33,7 @@ def export_dataset(
 
         python -c 'import datasets; print(datasets.load_dataset("exported", "explorations"))'
     """
+    # In here it hides the command, which has the same name.
     from ..hub.dataset_export import export_dataset
 
     _print_dataset(export_dataset(folder, source=source, data_dir=data_dir, salt=salt, show_progress=False))
@@ -79,6 +80,7 @@ def _print_dataset(summary: ExportSummary) -> None:
     print(f"  {CARD}, {REPORT_NAME}{f', {CROISSANT_NAME}' if summary.has_croissant else ''}")
     if not summary.has_croissant:
         print(f"  no {CROISSANT_NAME}: pip install 'modeling-empathy[croissant]' for one")
+    # Not of the sample, whose texts are made up.
     if summary.provenance.needs_permission:
         print(f"  Before you pass it on: {summary.provenance.terms}")
     print(f'Load it with datasets.load_dataset("{summary.folder}", "explorations"); without a name, "all".')

@@ -1,4 +1,4 @@
-"""What the commands of this package have in common: how they look, options of the corpus, how errors are told."""
+"""What the commands of this package have in common: how they look, options of the corpus, how errors are reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -15,8 +15,7 @@ from ..model.mechanisms import ABBREVIATIONS
 
 
 DataDir = Annotated[
-    str | None,
-    typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download)."),
+    str | None, typer.Option("--data_dir", help="Folder of the corpus (default: EMPATHY_CORPUS_DIR, or the download).")
 ]
 Source = Annotated[
     Literal["auto", "sample"], typer.Option("--source", help="'sample' is the sample corpus that comes along.")
@@ -25,6 +24,7 @@ Salt = Annotated[str, typer.Option("--salt", help="Of the split rule: another sa
 
 
 PathOrName = TypeVar("PathOrName", Path, str)
+# Spelt out although MECHANISMS holds them: typer takes choices from a type, and a type checker needs a literal.
 Mechanism = Literal["emotional_reactions", "interpretations", "explorations"]
 _MODEL = typer.Option("--model", metavar="DIR_OR_REPO", help="Checkpoint: a folder, or a repository on the Hub.")
 ModelPath = Annotated[str, _MODEL]
@@ -50,23 +50,26 @@ def reports_errors(
     """Turns what a user can mend into one message of `program` and exit code 2, instead of a stack."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        # As typer names commands.
         name = f"{program} {command.__name__.replace('_', '-')}"
 
-        def refuse(message: object) -> NoReturn:
-            print(f"{name}: error: {message}", file=sys.stderr)
-            raise typer.Exit(2) from None
-
+        # typer reads a command's options from its signature, which `wraps` hands on.
         @functools.wraps(command)
         def wrapped(*args: Any, **kwargs: Any) -> None:
             try:
                 command(*args, **kwargs)
+                return
             except InputError as error:
-                refuse(error)
+                message = str(error)
             except OSError as error:
-                refuse(f"{error.filename}: {error.strerror}" if error.filename is not None else error)
+                # Its own text begins with its number.
+                message = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
             except KeyboardInterrupt:
                 print(f"\n{name}: interrupted; {when_interrupted}", file=sys.stderr)
+                # 128 and the number of the signal, as shells have it.
                 raise typer.Exit(130) from None
+            print(f"{name}: error: {message}", file=sys.stderr)
+            raise typer.Exit(2)
 
         return wrapped
 
@@ -74,13 +77,12 @@ def reports_errors(
 
 
 def mechanism_option(code: str, what: str) -> Any:
-    return typer.Option(f"--{code}_model_path", metavar="PATH", help=f"{what} of {_spelled(code)}.")
+    """The original's option for the model of one mechanism."""
+    [mechanism] = [name for name, abbreviation in ABBREVIATIONS.items() if abbreviation == code]
+    return typer.Option(f"--{code}_model_path", metavar="PATH", help=f"{what} of {mechanism.replace('_', ' ')}.")
 
 
 def by_mechanism(*paths: PathOrName | None) -> dict[str, PathOrName]:
-    """Mechanism to what was given for it, of those for which something was."""
+    """Mechanism to path, of the mechanisms for which one was given."""
+    # In the order of MECHANISMS, in which the commands declare these options.
     return {mechanism: path for mechanism, path in zip(ABBREVIATIONS, paths, strict=True) if path is not None}
-
-
-def _spelled(code: str) -> str:
-    return next(name for name, short in ABBREVIATIONS.items() if short == code).replace("_", " ")

@@ -36,6 +36,7 @@ def prepare(
     from ..corpus.preparation import prepare_file
 
     prepared = prepare_file(input_path, output_path, encoder, max_len)
+    # Standard output says what was written, and nothing else, for scripts.
     print(_summary(prepared.report), file=sys.stderr)
     labels = f"{max_len} labels each" if output_path.suffix == ".csv" else "spans and a label for each token"
     print(f"{prepared.pairs} pairs with {labels}: {output_path}")
@@ -50,6 +51,7 @@ def _summary(report: AlignmentReport) -> str:
             f"  {name}: {counts.rows} rows (levels {levels}), "
             f"{aligned} of {counts.rationales} rationales aligned, {counts.aligned_by_folding} of them by folding"
         )
+    # Enough to see where to look: a corpus has hundreds where something is wrong with it.
     for rationale in report.unaligned[:3]:
         lines.append(f"  not aligned: {rationale['file']}, row {rationale['row']} (line {rationale['line']})")
     if len(report.unaligned) > 3:

@@ -97,6 +97,7 @@ def score(
             raise InputError("name the file to write with --output_path: standard input has no place beside it.")
         output_path = input_path.with_suffix(f".scores.{format_of(input_path, input_format)}")
 
+    # Called once the input has been opened: a wrong path should not cost the time to load a model.
     def loaded_engines() -> list[ScoringEngine]:
         engines = load_engines(model, given, tokenizer, device, dtype=dtype, backend=backend)
         # What is loaded stays: looking it through for garbage costs some percent of the time. It is for the command to
@@ -108,6 +109,7 @@ def score(
         loaded_engines,
         input_path,
         output_path,
+        # Standard input has no ending that names a format.
         input_format=input_format or ("csv" if input_path == STDIN else None),
         rationale_format=rationale_format,
         stride=stride,

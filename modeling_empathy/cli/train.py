@@ -25,6 +25,7 @@ def main(description: str | None = None) -> None:
     """
     model_args, data_args, training_args = parse_arguments(description=description)
     try:
+        # The others read what the first has built.
         with training_args.main_process_first(desc="building the data set"):
             corpus = read_corpus(model_args, data_args, training_args.do_eval, training_args.do_predict)
         train_and_print(corpus, model_args, data_args, training_args)
@@ -40,26 +41,31 @@ def train_and_print(
     training_args: EmpathyTrainingArguments,
 ) -> RunReport:
     """Trains, and prints each report as soon as it is there; the last one."""
-    reports = training_runs(corpus, model_args, data_args, training_args)
+    is_separate = trains_separately(model_args)
     # Of processes that train together, one prints.
     is_main = training_args.process_index == 0
-    if not trains_separately(model_args):
-        report = next(reports)
+    # A generator, which trains the next model when it is asked for the next report: headings come before their model.
+    reports = training_runs(corpus, model_args, data_args, training_args)
+    for mechanism in model_args.mechanisms if is_separate else []:
         if is_main:
-            _print_model(report, training_args.save_model_path)
-        return report
-    for mechanism in model_args.mechanisms:
-        if is_main:
+            # Flushed, because the progress bar goes to standard error, which waits for nothing.
             print(f"\nTraining the model of {mechanism.replace('_', ' ')}", flush=True)
         report = next(reports)
         if is_main:
             _print_model(report, training_args.save_model_path)
-    joined = next(reports)
-    if is_main and joined.test:
-        print(f"\n{metrics_table(joined.test, joined.mechanisms)}")
-    if is_main and joined.is_saved:
-        print(f"\nJoined in one checkpoint: {joined.folder}")
-    return joined
+    last = next(reports)
+    if is_main and is_separate:
+        _print_joined(last)
+    elif is_main:
+        _print_model(last, training_args.save_model_path)
+    return last
+
+
+def _print_joined(report: RunReport) -> None:
+    if report.test:
+        print(f"\n{metrics_table(report.test, report.mechanisms)}")
+    if report.is_saved:
+        print(f"\nJoined in one checkpoint: {report.folder}")
 
 
 def _print_model(report: RunReport, save_model_path: str | None) -> None:
@@ -70,12 +76,14 @@ def _print_model(report: RunReport, save_model_path: str | None) -> None:
         )
         print(metrics_table(report.test, report.mechanisms))
         print(diagnostics_tables(report.diagnostics))
+        # Without colour, as in a file, rationales stand in brackets.
         readable = readable_pairs(rows, report.mechanisms, colour=sys.stdout.isatty())
         print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable}")
     if not report.is_saved:
         print(f"\nMetrics and plots are in {report.folder}; the model was not saved (--save_model saves it)")
         return
     print(f"\nModel, metrics, plots{' and predictions' if rows is not None else ''} are in {report.folder}")
+    # Who names a .pth expects one, as the original writes it.
     if save_model_path is not None and Path(save_model_path) != report.folder:
         print(
             f"  --save_model_path {save_model_path}: no pickle is written. The folder holds the weights as "

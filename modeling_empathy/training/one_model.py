@@ -183,10 +183,7 @@ def _validate(trainer: EmpathyTrainer, features: datasets.Dataset, decides: bool
         config.level_temperatures = fitted_temperatures(predicted.level_logits, annotated.levels)
     if decides and trainer.args.tune_rationale_thresholds:
         config.rationale_thresholds = tuned_rationale_thresholds(
-            config.rationale_unit,
-            predicted.rationale_probabilities,
-            annotated.rationale_labels,
-            annotated.clauses,
+            config.rationale_unit, predicted.rationale_probabilities, annotated.rationale_labels, annotated.clauses
         )
     # The metrics of the Trainer are of the decisions before; its loss and its times stay.
     return _without_prefix(outcome.metrics or {}, "eval") | metrics_by_mechanism(config, predicted, annotated)

@@ -93,10 +93,7 @@ def implied_values(given: Mapping[str, Any]) -> dict[str, Any]:
         if given.get("train_on_everything"):
             values |= {"eval_strategy": "no", "load_best_model_at_end": False}
         return values
-    for flag, called, name in (
-        ("do_eval", "--do_validation", "dev_path"),
-        ("do_predict", "--do_test", "test_path"),
-    ):
+    for flag, called, name in (("do_eval", "--do_validation", "dev_path"), ("do_predict", "--do_test", "test_path")):
         if given.get(flag) and given.get(name) is None:
             raise ValueError(f"{called} needs --{name}: the file to evaluate on.")
     # As there: without its flag nothing is saved.

@@ -10,14 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.utils.data import Dataset, Sampler, SequentialSampler
-from transformers import (
-    EvalPrediction,
-    ProgressCallback,
-    Trainer,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import EvalPrediction, ProgressCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
