@@ -30,6 +30,7 @@ def read_mechanism(path: Path, report: AlignmentReport, name: str | None = None)
     if not pairs:
         raise InputError(f"{name} has no rows.")
     for pair in pairs:
+        # One after the other: a quote that is there twice means the first place that no earlier one has taken.
         for rationale in pair.rationales:
             span = align_rationale(rationale, pair.response_post, pair.spans)
             report.add_rationale(name, pair, rationale, span)
@@ -41,6 +42,7 @@ def read_mechanism(path: Path, report: AlignmentReport, name: str | None = None)
 
 def checked_level(row: Row) -> int:
     """The level in a row's column `level`; raises a `RowError` if it is none."""
+    # Compared as text: `int` would also take "+1", "01" and digits of other scripts.
     levels = [str(level) for level in range(len(LEVELS))]
     if row.values["level"].strip() not in levels:
         raise row.error("level", f"expected one of {', '.join(levels)}")
@@ -50,14 +52,11 @@ def checked_level(row: Row) -> int:
 def _checked_pair(row: Row) -> AnnotatedPair:
     for column in COLUMNS:
         row.text(column, "expected a value", may_be_blank=column == "rationales")
-    sp_id, rp_id, seeker_post, response_post = (row.values[column] for column in TEXTS)
     return AnnotatedPair(
         row=row.number,
         line=row.line,
-        sp_id=sp_id,
-        rp_id=rp_id,
-        seeker_post=seeker_post,
-        response_post=response_post,
+        **{column: row.values[column] for column in TEXTS},
         level=checked_level(row),
+        # In the published files a bar stands behind each rationale, the last one too.
         rationales=[part for part in row.values["rationales"].split("|") if part.strip()],
     )

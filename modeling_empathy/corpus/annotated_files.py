@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,26 +23,30 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def annotation_features(with_token_labels: bool = False) -> dict[str, Any]:
-    """The columns that hold what was annotated for a mechanism."""
-    features: dict[str, Any] = {
+def row_features(mechanisms: Sequence[str] = (), *, with_token_labels: bool = False) -> datasets.Features:
+    """The columns of a pair: one for each of these mechanisms, or those of the only mechanism that is annotated."""
+    annotation: dict[str, Any] = {
         "level": datasets.ClassLabel(names=list(LEVELS)),
         "rationales": [
             {"start": datasets.Value("int32"), "end": datasets.Value("int32"), "text": datasets.Value("string")}
         ],
     }
-    return features | ({"rationale_labels": [datasets.Value("int8")]} if with_token_labels else {})
-
-
-def rationales_in(text: str, spans: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Spans as a data set holds them, in the order of the text."""
-    return [{"start": start, "end": end, "text": text[start:end]} for start, end in sorted(spans)]
-
-
-def row_features(with_token_labels: bool = False) -> datasets.Features:
-    """The columns of a pair that is annotated for one mechanism."""
+    if with_token_labels:
+        annotation["rationale_labels"] = [datasets.Value("int8")]
     texts = {column: datasets.Value("string") for column in TEXTS}
-    return datasets.Features(texts | annotation_features(with_token_labels))
+    return datasets.Features(texts | ({mechanism: annotation for mechanism in mechanisms} or annotation))
+
+
+def annotation_of(response_post: str, level: int, spans: Iterable[tuple[int, int]]) -> dict[str, Any]:
+    """What was annotated for a mechanism as a data set holds it, the rationales in the order of the text."""
+    rationales = [{"start": start, "end": end, "text": response_post[start:end]} for start, end in sorted(spans)]
+    return {"level": level, "rationales": rationales}
+
+
+def as_row(pair: AnnotatedPair) -> dict[str, Any]:
+    """A pair that is annotated for one mechanism as a row of a data set."""
+    texts = {column: getattr(pair, column) for column in TEXTS}
+    return texts | annotation_of(pair.response_post, pair.level, pair.spans)
 
 
 def read_annotated(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> datasets.Dataset:
@@ -63,24 +67,24 @@ def read_annotated(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: i
     """
     if not path.is_file():
         raise InputError(f"{path} is not a file.")
-    rows = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path, tokenizer, max_length)
-    record_provenance(rows.info, {path.name: path})
-    return rows
+    if path.suffix == ".parquet":
+        columns = list(row_features())
+        rows = [_checked_values(row) for row in read_rows(path, partial(check_columns, columns), "parquet")]
+    else:
+        rows = _read_csv(path, tokenizer, max_length)
+    if not rows:
+        raise InputError(f"{path.name} has no rows.")
+    # A prepared file brings `prepared_labels`, a column that no other has; its types are what its values are.
+    dataset = datasets.Dataset.from_list(rows, features=None if "prepared_labels" in rows[0] else row_features())
+    record_provenance(dataset.info, {path.name: path})
+    return dataset
 
 
-def as_row(pair: AnnotatedPair) -> dict[str, Any]:
-    """An annotated pair as a row of a data set."""
-    rationales = rationales_in(pair.response_post, pair.spans)
-    return {name: getattr(pair, name) for name in TEXTS} | {"level": pair.level, "rationales": rationales}
-
-
-def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> datasets.Dataset:
+def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[dict[str, Any]]:
     header = csv_header(path)
     if "rationale_labels" in header:
-        rows = list(read_prepared_csv(path, tokenizer, max_length))
-        if not rows:
-            raise InputError(f"{path.name} has no rows.")
-        return datasets.Dataset.from_list(rows)
+        return list(read_prepared_csv(path, tokenizer, max_length))
+    # An empty file goes on: that its header has nothing says more than that it is no annotated one.
     if header and "rationales" not in header:
         raise InputError(
             f"{path.name} is no annotated file: expected the columns {', '.join(COLUMNS)}, or those of a prepared "
@@ -90,15 +94,7 @@ def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -
     pairs = read_mechanism(path, report)
     places = [f", row {unaligned['row']} (line {unaligned['line']})" for unaligned in report.unaligned]
     log_alignment(report, path.name + "".join(places))
-    return datasets.Dataset.from_list([as_row(pair) for pair in pairs], features=row_features())
-
-
-def _read_parquet(path: Path) -> datasets.Dataset:
-    features = row_features()
-    rows = [_checked_values(row) for row in read_rows(path, partial(check_columns, list(features)), "parquet")]
-    if not rows:
-        raise InputError(f"{path.name} has no rows.")
-    return datasets.Dataset.from_list(rows, features=features)
+    return [as_row(pair) for pair in pairs]
 
 
 def _checked_values(row: Row) -> dict[str, Any]:
@@ -107,6 +103,7 @@ def _checked_values(row: Row) -> dict[str, Any]:
     if row.values["level"] not in range(len(LEVELS)):
         raise row.error("level", "expected 0, 1 or 2")
     response = row.values["response_post"]
+    # The text beside the offsets proves them: in a file that somebody edited they may no longer fit the response.
     for span in row.values["rationales"] or ():
         if response[span["start"] : span["end"]] != span["text"] or not span["text"]:
             raise InputError(f"{row.place}, column 'rationales': {span} is not in the response.")

@@ -24,10 +24,10 @@ from ..files.whole_files import write_whole
 from ..model.mechanisms import MECHANISMS
 from .alignment_report import AlignmentReport, log_alignment
 from .annotated_csv import read_mechanism
-from .annotated_files import annotation_features, rationales_in
+from .annotated_files import annotation_of, row_features
 from .joined_mechanisms import join_mechanisms
 from .pairs import TEXTS, JoinedPair
-from .provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder
+from .provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder, sha256_of
 from .splits import split_of
 from .token_labels import label_responses
 
@@ -103,14 +103,11 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         super().__init__(*args, hash=_fingerprint(folder, kwargs.get("tokenizer")), **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
-        annotation = annotation_features(with_token_labels=self.config.tokenizer is not None)
+        mechanisms = MECHANISMS if self.config.name == "all" else ()
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
             citation=CITATION,
-            features=datasets.Features(
-                {column: datasets.Value("string") for column in TEXTS}
-                | ({name: annotation for name in MECHANISMS} if self.config.name == "all" else annotation)
-            ),
+            features=row_features(mechanisms, with_token_labels=self.config.tokenizer is not None),
         )
 
     def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
@@ -143,14 +140,15 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         ]
 
     def _generate_examples(self, examples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+        # The number is the key: the ids are none, because some pairs occur twice in the corpus.
         yield from enumerate(examples)
 
     def _files(self, dl_manager: datasets.DownloadManager) -> dict[str, tuple[str, Path]]:
         """The file's name and place for each mechanism of the configuration."""
         folder = _local_folder(self.config.source, self.config.data_dir)
         if folder is not None:
-            found = {mechanism: _file_of(folder, mechanism) for mechanism in self.config.mechanisms}
-            return {mechanism: (path.name, path) for mechanism, path in found.items()}
+            paths = {mechanism: _file_of(folder, mechanism) for mechanism in self.config.mechanisms}
+            return {mechanism: (path.name, path) for mechanism, path in paths.items()}
         names = {mechanism: f"{mechanism.replace('_', '-')}-reddit.csv" for mechanism in self.config.mechanisms}
         urls = {mechanism: f"{self.config.base_url}/{name}" for mechanism, name in names.items()}
         try:
@@ -160,11 +158,14 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
                 f"The corpus can't be downloaded ({error}). Name a folder that holds it with data_dir or "
                 f"{CORPUS_DIR_VARIABLE}, or use source='sample'."
             ) from error
-        for mechanism, name in names.items():
-            _check_sha256(Path(downloaded[mechanism]), name)
-        return {mechanism: (name, Path(downloaded[mechanism])) for mechanism, name in names.items()}
+        # The cache calls a download by a hash of its address, so that the name has to travel beside the path.
+        files = {mechanism: (name, Path(downloaded[mechanism])) for mechanism, name in names.items()}
+        for name, path in files.values():
+            _check_sha256(path, name)
+        return files
 
     def _add_rationale_labels(self, examples: Sequence[dict[str, Any]], report: AlignmentReport) -> None:
+        # Here and below alone: without a tokenizer, building the corpus does without torch and transformers.
         from ..encoders import load_tokenizer
 
         mechanisms = self.config.mechanisms
@@ -175,10 +176,10 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
             max_length=self.config.max_length,
             unannotated=self.config.unannotated,
         )
-        for example, of_response in zip(examples, labels, strict=True):
-            for mechanism, of_mechanism in zip(mechanisms, of_response, strict=True):
-                example[mechanism]["rationale_labels"] = of_mechanism
-        counts = {mechanism: sum(one[index] for one in cut) for index, mechanism in enumerate(mechanisms)}
+        for example, response_labels in zip(examples, labels, strict=True):
+            for mechanism, token_labels in zip(mechanisms, response_labels, strict=True):
+                example[mechanism]["rationale_labels"] = token_labels
+        counts = {mechanism: sum(lost) for mechanism, *lost in zip(mechanisms, *cut, strict=True)}
         report.truncated = {"tokenizer": self.config.tokenizer, "max_length": self.config.max_length, "cut": counts}
 
 
@@ -198,15 +199,17 @@ def load_epitome(config_name: str = "all", **kwargs: Any) -> datasets.DatasetDic
     builder = EpitomeReddit(config_name=config_name, **kwargs)
     builder.download_and_prepare()
     built = builder.as_dataset()
+    # Empty splits are left out of what is built, and callers count on all three.
     without_rows = datasets.Dataset.from_dict({name: [] for name in builder.info.features}, info=builder.info.copy())
     return datasets.DatasetDict({split: built.get(split, without_rows) for split in ("train", "validation", "test")})
 
 
 def _example(pair: JoinedPair) -> dict[str, Any]:
-    example: dict[str, Any] = {name: getattr(pair, name) for name in TEXTS}
-    for mechanism, (level, spans) in pair.annotations.items():
-        example[mechanism] = {"level": level, "rationales": rationales_in(pair.response_post, spans)}
-    return example
+    texts = {column: getattr(pair, column) for column in TEXTS}
+    annotations = pair.annotations.items()
+    return texts | {
+        mechanism: annotation_of(pair.response_post, level, spans) for mechanism, (level, spans) in annotations
+    }
 
 
 def _local_folder(source: str, data_dir: str | os.PathLike[str] | None) -> Path | None:
@@ -225,29 +228,30 @@ def _local_folder(source: str, data_dir: str | os.PathLike[str] | None) -> Path 
 
 
 def _file_of(folder: Path, mechanism: str) -> Path:
-    found = sorted(folder.glob(f"{mechanism.replace('_', '[-_]')}*.csv"))
-    if len(found) != 1:
-        listed = ", ".join(path.name for path in found or sorted(folder.glob("*.csv"))) or "no CSV file"
+    paths = sorted(folder.glob(f"{mechanism.replace('_', '[-_]')}*.csv"))
+    # Of two files, none is chosen: one may be a copy that somebody edited.
+    if len(paths) != 1:
+        listed = ", ".join(path.name for path in paths or sorted(folder.glob("*.csv"))) or "no CSV file"
         raise InputError(
-            f"{folder}: expected one file {mechanism.replace('_', '-')}-*.csv, found {len(found)}; there is {listed}."
+            f"{folder}: expected one file {mechanism.replace('_', '-')}-*.csv, found {len(paths)}; there is {listed}."
         )
-    return found[0]
+    return paths[0]
 
 
 def _check_sha256(path: Path, name: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != UPSTREAM_SHA256[name]:
+    digest = sha256_of(path)
+    if digest != UPSTREAM_SHA256[name]:
         path.unlink()  # or the next try would find it in the cache
         raise InputError(
-            f"{name}: the downloaded file has sha256 {found}, expected {UPSTREAM_SHA256[name]}; "
+            f"{name}: the downloaded file has sha256 {digest}, expected {UPSTREAM_SHA256[name]}; "
             "the download is damaged or the file was changed. Try again."
         )
 
 
 def _unaligned_message(report: AlignmentReport) -> str:
     listed = "\n".join(
-        f"  {one['file']}, row {one['row']} (line {one['line']}), column 'rationales': {one['rationale']!r}"
-        for one in report.unaligned
+        f"  {place['file']}, row {place['row']} (line {place['line']}), column 'rationales': {place['rationale']!r}"
+        for place in report.unaligned
     )
     return f"{len(report.unaligned)} rationales are not in their response (strict=True):\n{listed}"
 
@@ -263,8 +267,8 @@ def _fingerprint(folder: Path | None, tokenizer: str | None) -> str:
         from ..encoders import resolve_encoder
 
         # Vocabularies and settings, not the weights that may lie beside them.
-        beside = Path(resolve_encoder(tokenizer)).glob("*")
-        paths += sorted(path for path in beside if path.suffix in {".json", ".txt", ".model"})
+        files = Path(resolve_encoder(tokenizer)).glob("*")
+        paths += sorted(path for path in files if path.suffix in {".json", ".txt", ".model"})
     for path in paths:
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+        digest.update((path.name + sha256_of(path)).encode())
     return digest.hexdigest()[:16]

@@ -46,28 +46,24 @@ def build_features(
         annotations = [
             [_annotation(rows, index, mechanism) for mechanism in mechanisms] for index in range(len(seekers))
         ]
-        responses, labels, cut = label_responses(
+        encoded, labels, cut = label_responses(
             tokenizer, rows["response_post"], annotations, max_length=max_length, unannotated=unannotated
+        )
+        responses, offsets, special = (
+            encoded[name] for name in ("input_ids", "offset_mapping", "special_tokens_mask")
         )
         return {
             "seeker_input_ids": seekers,
-            "response_input_ids": responses["input_ids"],
-            "response_offsets": responses["offset_mapping"],
-            "response_special_tokens_mask": responses["special_tokens_mask"],
-            "response_clauses": list(
-                map(
-                    clauses_of_tokens,
-                    rows["response_post"],
-                    responses["offset_mapping"],
-                    responses["special_tokens_mask"],
-                )
-            ),
-            "empathy_labels": [[one["level"] for one in of_response] for of_response in annotations],
+            "response_input_ids": responses,
+            "response_offsets": offsets,
+            "response_special_tokens_mask": special,
+            # Once for each response here, so that metrics and the choice of thresholds need no text.
+            "response_clauses": list(map(clauses_of_tokens, rows["response_post"], offsets, special)),
+            "empathy_labels": [[annotation["level"] for annotation in by_mechanism] for by_mechanism in annotations],
             "rationale_labels": labels,
-            "truncated_rationales": [sum(counts) for counts in cut],
-            "length": [
-                len(seeker) + len(response) for seeker, response in zip(seekers, responses["input_ids"], strict=True)
-            ],
+            "truncated_rationales": list(map(sum, cut)),
+            # By it the trainer batches pairs of about equal length, with little padding.
+            "length": [len(seeker) + len(response) for seeker, response in zip(seekers, responses, strict=True)],
         }
 
     return dataset.map(featurize, batched=True, desc="Tokenizing")
@@ -76,6 +72,7 @@ def build_features(
 def _annotation(rows: dict[str, list[Any]], index: int, mechanism: str) -> dict[str, Any]:
     if mechanism in rows:
         return rows[mechanism][index]
+    # A data set of a single mechanism has its annotation in columns of the row itself.
     columns = [name for name in ("level", "rationales", "prepared_labels") if name in rows]
     return {name: rows[name][index] for name in columns}
 
@@ -104,6 +101,7 @@ class EmpathyDataCollator:
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         batch = pad_posts(rows, self.pad_token_id, self.pad_to_multiple_of, self.pad_to_length)
+        # Not a collator of transformers: those know one text and one label a row.
         batch["empathy_labels"] = torch.tensor([row["empathy_labels"] for row in rows])
         mechanisms, tokens = batch["empathy_labels"].shape[1], batch["response_input_ids"].shape[1]
         batch["rationale_labels"] = torch.full((len(rows), mechanisms, tokens), IGNORE_INDEX)
@@ -111,6 +109,7 @@ class EmpathyDataCollator:
             labels = torch.tensor(row["rationale_labels"])
             batch["rationale_labels"][index, :, : labels.shape[1]] = labels
         if self.with_clauses:
+            # -1, because 0 is the number of the first clause.
             batch["response_clauses"] = torch.full((len(rows), tokens), -1)
             for index, row in enumerate(rows):
                 clauses = torch.tensor(row["response_clauses"])

@@ -23,8 +23,8 @@ def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) ->
         InputError: If the files differ in length, in a pair's ids, or in more of a text than white space and words
             that were left out.
     """
-    (first_name, first), *others = files.values()
-    for name, pairs in others:
+    (first_name, first), *further = files.values()
+    for name, pairs in further:
         if len(pairs) != len(first):
             raise InputError(
                 f"{first_name} has {len(first)} rows and {name} has {len(pairs)}: "
@@ -33,8 +33,10 @@ def join_mechanisms(files: Mapping[str, tuple[str, Sequence[AnnotatedPair]]]) ->
     joined = []
     for rows in zip(*(pairs for _, pairs in files.values()), strict=True):
         copies = [(name, pair) for (name, _), pair in zip(files.values(), rows, strict=True)]
+        # By their order: an id is no key, because pairs were annotated twice, and not alike.
         for column in IDS:
             _check_same_id(copies, column)
+        # The fullest copy, not the first: spans can be carried into a text with more words, not into one with fewer.
         response = _fullest(copies, "response_post")
         annotations = {
             mechanism: (pair.level, _carried(name, pair, response))
@@ -65,12 +67,12 @@ def _fullest(copies: Sequence[tuple[str, AnnotatedPair]], column: str) -> str:
     full_name, full = max(copies, key=length)
     text: str = getattr(full, column)
     for name, pair in copies:
-        other = getattr(pair, column)
-        if other != text and not is_shortened(other, text):
+        shorter = getattr(pair, column)
+        if shorter != text and not is_shortened(shorter, text):
             raise InputError(
                 f"Row {pair.row}, column {column!r}: the texts of {name} (line {pair.line}) and {full_name} "
                 f"(line {full.line}) differ in more than white space and left-out words: "
-                f"{shortened(other)} and {shortened(text)}."
+                f"{shortened(shorter)} and {shortened(text)}."
             )
     return text
 

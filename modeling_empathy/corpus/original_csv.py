@@ -37,9 +37,9 @@ PREPARED_COLUMNS = (
     "rationale_labels_trimmed",
     "response_post_masked",
 )
+# The last two follow from the others.
 _REQUIRED = PREPARED_COLUMNS[:5]
-# Tokenized at once.
-_PAIRS_TOGETHER = 512
+_BATCH_SIZE = 512
 
 
 def write_prepared_csv(
@@ -57,10 +57,10 @@ def write_prepared_csv(
         writer = csv.writer(file)
         writer.writerow(PREPARED_COLUMNS)
         remaining = iter(pairs)
-        while together := list(islice(remaining, _PAIRS_TOGETHER)):
-            stripped = [_stripped(pair) for pair in together]
+        while batch := list(islice(remaining, _BATCH_SIZE)):
+            stripped = [_stripped(pair) for pair in batch]
             annotations = [
-                [_annotation(pair, spans, max_length)] for pair, (_, spans) in zip(together, stripped, strict=True)
+                [_annotation(pair, spans, max_length)] for pair, (_, spans) in zip(batch, stripped, strict=True)
             ]
             _, labels, _ = label_responses(
                 tokenizer,
@@ -69,15 +69,15 @@ def write_prepared_csv(
                 max_length=max_length,
                 unannotated="original",
             )
-            for pair, (response, spans), [own] in zip(together, stripped, labels, strict=True):
+            for pair, (response, spans), [token_labels] in zip(batch, stripped, labels, strict=True):
                 writer.writerow(
                     [
                         f"{pair.sp_id}_{pair.rp_id}",
                         pair.seeker_post.strip(),
                         response,
                         pair.level,
-                        _joined(own + [0] * (max_length - len(own))),
-                        len(_joined(own[1:])),
+                        _comma_separated(token_labels + [0] * (max_length - len(token_labels))),
+                        len(_comma_separated(token_labels[1:])),
                         _masked(response, spans) if pair.rationales else "",
                     ]
                 )
@@ -124,17 +124,20 @@ def _read_row(row: Row, tokenizer: PreTrainedTokenizerBase, max_length: int) -> 
         return_special_tokens_mask=True,
     )
     tokens = len(encoded["input_ids"])
+    # This length betrays another tokenizer, whose labels would otherwise land on other words without an error.
     trimmed = row.values.get("rationale_labels_trimmed", "").strip()
     if trimmed and trimmed != str(2 * (tokens - 1) - 1):
         expected = f"expected {2 * (tokens - 1) - 1} for the {tokens} tokens of this response; was the file prepared "
         raise row.error("rationale_labels_trimmed", expected + "for another --encoder? Give that one, or the raw file")
     if any(labels[tokens:]):
         raise row.error("rationale_labels", f"expected no 1 behind the {tokens} tokens of this response")
+    # A response that is marked to its closing special token was not annotated: so the original says it.
     spans = []
     if not (tokens > 2 and all(labels[1:tokens])):
         spans = token_scores_to_spans(
             response, encoded["offset_mapping"], encoded["special_tokens_mask"], labels[:tokens]
         )
+    # An id without an underscore stands for both posts.
     sp_id, _, rp_id = row.values["id"].partition("_")
     return {
         "sp_id": sp_id,
@@ -165,10 +168,11 @@ def _stripped(pair: AnnotatedPair) -> tuple[str, list[tuple[int, int]]]:
 
 
 def _masked(response: str, spans: Sequence[tuple[int, int]]) -> str:
+    # From the end, so that the offsets of what is still to come stay right.
     for start, end in reversed(spans):
         response = f"{response[:start]} {response[end:]}"
     return re.sub(" +", " ", response)
 
 
-def _joined(labels: Iterable[int]) -> str:
+def _comma_separated(labels: Iterable[int]) -> str:
     return ",".join(map(str, labels))

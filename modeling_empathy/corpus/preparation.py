@@ -58,6 +58,7 @@ def prepare_file(
     if output_path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{output_path}: name a .csv or a .parquet file.")
     check_apart(input_path, output_path)
+    # The original's files hold labels of lower-cased text, as its models read it; ours are for any tokenizer.
     as_original = output_path.suffix == ".csv"
     tokenizer = load_tokenizer(encoder, as_original=as_original)
     report = AlignmentReport()
@@ -74,5 +75,5 @@ def _labelled(pairs: Sequence[AnnotatedPair], tokenizer: PreTrainedTokenizerBase
     _, labels, _ = label_responses(
         tokenizer, [row["response_post"] for row in rows], [[row] for row in rows], max_length=max_length
     )
-    labelled = [row | {"rationale_labels": of_row} for row, [of_row] in zip(rows, labels, strict=True)]
+    labelled = [row | {"rationale_labels": row_labels} for row, [row_labels] in zip(rows, labels, strict=True)]
     return datasets.Dataset.from_list(labelled, features=row_features(with_token_labels=True))

@@ -87,7 +87,8 @@ class Provenance:
         Raises:
             InputError: If there is no such name.
         """
-        known = {one.name: one for one in (_PUBLISHED, _SAMPLE, _OTHER)}
+        # A record is a file that anybody can edit: what it says of licences is not believed.
+        known = {provenance.name: provenance for provenance in (_PUBLISHED, _SAMPLE, _OTHER)}
         if values.get("name") not in known:
             raise InputError(f"A record of where data come from names {values.get('name')!r}, not {', '.join(known)}.")
         return replace(known[values["name"]], files=dict(values.get("files", {})))
@@ -137,7 +138,7 @@ def provenance_of_files(files: Mapping[str, Path]) -> Provenance:
     Returns:
         The published corpus or the sample if every file is one of its files, whatever it is called; else `"other"`.
     """
-    return _told_by((name, _sha256(path)) for name, path in files.items())
+    return _provenance_of_sums((name, sha256_of(path)) for name, path in files.items())
 
 
 def provenance_of_corpus(
@@ -151,44 +152,46 @@ def provenance_of_corpus(
             appended to one later nothing is known.
     """
     parts = list(corpus.values()) if isinstance(corpus, Mapping) else [corpus]
-    sums = [_LINE.findall(getattr(part, "info", part).description or "") for part in parts]
-    told = _told_by(pair for of_part in sums for pair in of_part)
-    return told if all(sums) else replace(_OTHER, files=told.files)
+    sums_by_part = [_LINE.findall(getattr(part, "info", part).description or "") for part in parts]
+    provenance = _provenance_of_sums(pair for sums in sums_by_part for pair in sums)
+    # One split of unknown rows may hold anything, whatever the others are.
+    return provenance if all(sums_by_part) else replace(_OTHER, files=provenance.files)
 
 
-def record_provenance(info: datasets.DatasetInfo, files: Mapping[str, Path]) -> Provenance:
+def record_provenance(info: datasets.DatasetInfo, files: Mapping[str, Path]) -> None:
     """Notes in a data set's info what it was read from: names and sha256 in its description, licence and homepage.
 
     `datasets` keeps these through its cache, `map`, `select` and `save_to_disk`.
     """
     provenance = provenance_of_files(files)
+    # What was noted before is replaced and not added to: it was of other files.
     about = (info.description or "").partition(f"{_HEADING}\n")[0].strip()
     read = "".join(f"  {name}: sha256 {digest}\n" for name, digest in provenance.files.items())
     info.description = "\n\n".join(part for part in (about, f"{_HEADING}\n{read}") if part)
     info.license = provenance.terms
     info.homepage = provenance.homepage or ""
-    return provenance
 
 
-def _told_by(sums: Iterable[tuple[str, str]]) -> Provenance:
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _provenance_of_sums(sums: Iterable[tuple[str, str]]) -> Provenance:
     files: dict[str, str] = {}
     for name, digest in sums:
-        own = name
-        while files.get(own, digest) != digest:
-            own += " (another)"  # files of one name, from several folders
-        files[own] = digest
-    found = set(files.values())
-    if found and found <= set(UPSTREAM_SHA256.values()):
+        while files.get(name, digest) != digest:
+            name += " (another)"  # files of one name, from several folders
+        files[name] = digest
+    digests = set(files.values())
+    # All of them, and at least one: the empty set is a part of every other.
+    if digests and digests <= set(UPSTREAM_SHA256.values()):
         return replace(_PUBLISHED, files=files)
-    if found and found <= _sample_sha256():
+    if digests and digests <= _sample_sha256():
         return replace(_SAMPLE, files=files)
     return replace(_OTHER, files=files)
 
 
 @lru_cache(maxsize=1)  # files of an installed package
 def _sample_sha256() -> frozenset[str]:
-    return frozenset(_sha256(path) for path in sample_folder().glob("*.csv"))
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return frozenset(map(sha256_of, sample_folder().glob("*.csv")))

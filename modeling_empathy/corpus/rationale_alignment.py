@@ -40,6 +40,7 @@ def align_rationale(rationale: str, text: str, taken: Sequence[tuple[int, int]] 
     if not quote:
         return None
     exact = [(start, start + len(quote)) for start in _occurrences(quote, text)]
+    # Only entities are longer than a character. A quote may end inside one ("&amp" of "&amp;"), and its span must not.
     entities = [(start, end) for start, end in _units(text) if end - start > 1] if exact and "&" in text else []
     whole = [span for span in exact if not any(_cuts(span, entity) for entity in entities)]
     widened = [_widened(span, entities) for span in exact if not any(_holds(entity, span) for entity in entities)]
@@ -99,17 +100,20 @@ def _folded_occurrences(quote: str, text: str) -> list[tuple[int, int]]:
     folded_quote, _ = _fold(quote)
     folded_text, sources = _fold(text)
     if not folded_quote:
-        return []
-    found = _spans_of(folded_quote, folded_text, sources)
-    if not found and _REMOVED.search(folded_text):
-        kept = [index for gap in _gaps(folded_text) for index in gap]
+        return []  # nothing but invisible characters, which would be found everywhere
+    spans = _spans_of(folded_quote, folded_text, sources)
+    # Only where the whole text does not have it: a quote that kept the word means the place where the word is.
+    if not spans and (removed := list(_REMOVED.finditer(folded_text))):
+        left_out = {index for match in removed for index in range(*match.span())}
+        kept = [index for index in range(len(folded_text)) if index not in left_out]
         shortened_text = "".join(folded_text[index] for index in kept)
-        found = _spans_of(folded_quote, shortened_text, [sources[index] for index in kept])
-    return found
+        spans = _spans_of(folded_quote, shortened_text, [sources[index] for index in kept])
+    return spans
 
 
 def _spans_of(folded_quote: str, folded_text: str, sources: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Where the quote occurs, but not where it begins or ends in the middle of what one source character became."""
+    # One character may become several: "ß" folds to "ss", and half of it is no place in the text.
     spans = []
     for start in _occurrences(folded_quote, folded_text):
         end = start + len(folded_quote)
@@ -118,15 +122,6 @@ def _spans_of(folded_quote: str, folded_text: str, sources: Sequence[tuple[int, 
         ):
             spans.append((sources[start][0], sources[end - 1][1]))
     return spans
-
-
-def _gaps(folded_text: str) -> Iterator[range]:
-    """The stretches between what `_REMOVED` finds."""
-    start = 0
-    for removed in _REMOVED.finditer(folded_text):
-        yield range(start, removed.start())
-        start = removed.end()
-    yield range(start, len(folded_text))
 
 
 def _fold(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -148,6 +143,7 @@ def _units(text: str) -> Iterator[tuple[int, int]]:
         end = position + 1
         if text[position] == "&":
             entity = _ENTITY.match(text, position)
+            # Names that HTML knows and no others: "R&B;" is text.
             if entity and (entity[1].startswith("#") or entity[1] in html5):
                 end = entity.end()
             elif text.startswith("&amp;", position):
@@ -157,6 +153,7 @@ def _units(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _unescaped(unit: str) -> str:
+    # To the end, because some responses were escaped twice.
     while (unescaped := html.unescape(unit)) != unit:
         unit = unescaped
     return unit
@@ -186,8 +183,9 @@ def _widened(span: tuple[int, int], entities: Sequence[tuple[int, int]]) -> tupl
 
 def _first_free(occurrences: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
     for start, end in occurrences:
-        if all(end <= other_start or other_end <= start for other_start, other_end in taken):
+        if all(end <= taken_start or taken_end <= start for taken_start, taken_end in taken):
             return start, end
+    # Every place is taken: the rationale repeats another or overlaps it, which annotations may do.
     return occurrences[0] if occurrences else None
 
 
@@ -205,15 +203,16 @@ def _counterparts(from_text: str, to_text: str) -> dict[int, int]:
     """For each visible character of `from_text` that is also in `to_text`, in order, its place there."""
     words, to_words = list(_WORD.finditer(from_text)), list(_WORD.finditer(to_text))
     # Words first: characters alone would find their counterparts in other words, and slowly.
+    # Without `autojunk`, which takes what is frequent in a long text for noise.
     matcher = SequenceMatcher(None, [word[0] for word in words], [word[0] for word in to_words], autojunk=False)
-    found: dict[int, int] = {}
+    counterparts: dict[int, int] = {}
     for _, start, end, to_start, to_end in matcher.get_opcodes():
         places = [index for word in words[start:end] for index in range(*word.span())]
         to_places = [index for word in to_words[to_start:to_end] for index in range(*word.span())]
         characters, to_characters = [from_text[index] for index in places], [to_text[index] for index in to_places]
         if characters == to_characters:
-            found.update(zip(places, to_places, strict=True))
+            counterparts.update(zip(places, to_places, strict=True))
             continue
         for block in SequenceMatcher(None, characters, to_characters, autojunk=False).get_matching_blocks():
-            found.update((places[block.a + step], to_places[block.b + step]) for step in range(block.size))
-    return found
+            counterparts.update((places[block.a + step], to_places[block.b + step]) for step in range(block.size))
+    return counterparts

@@ -12,6 +12,7 @@ def split_of(sp_id: str, salt: str = "") -> str:
         sp_id: Id of the seeker post.
         salt: Put before the id, it gives other splits by the same rule.
     """
+    # The paper's shares, 75:5:20; it does not say which posts, so that published figures are of another split.
     percentile = _percentile(sp_id, salt)
     return "train" if percentile < 75 else "validation" if percentile < 80 else "test"
 
@@ -21,8 +22,10 @@ def is_of_development(sp_id: str, salt: str = "") -> bool:
 
     Recipes are chosen on it, so that the test split is read once they are.
     """
+    # The upper end of the train split, 15 of its 75 parts.
     return 60 <= _percentile(sp_id, salt) < 75
 
 
 def _percentile(sp_id: str, salt: str) -> int:
+    # Not `hash()`, which Python salts anew in each process. That `sha1` is broken for signatures is no matter here.
     return int(hashlib.sha1((salt + sp_id).encode()).hexdigest(), 16) % 100

@@ -46,12 +46,12 @@ def rationale_labels(
     """
     if unannotated not in UNANNOTATED:
         raise ValueError(f"unannotated={unannotated!r}: use one of {', '.join(UNANNOTATED)}.")
-    if unannotated == "original":
-        if not spans:
-            return [0] + [1] * (len(offsets) - 1)
-        return [max(label, 0) for label in spans_to_token_labels(text, offsets, special_tokens_mask, spans)]
     if spans:
-        return spans_to_token_labels(text, offsets, special_tokens_mask, spans)
+        labels = spans_to_token_labels(text, offsets, special_tokens_mask, spans)
+        return [max(label, 0) for label in labels] if unannotated == "original" else labels
+    if unannotated == "original":
+        # Its code marks everything behind the first token, the closing special token included.
+        return [0] + [1] * (len(offsets) - 1)
     says_nothing = level > 0 or unannotated == "ignore"
     known = IGNORE_INDEX if says_nothing else int(unannotated == "all")
     return [IGNORE_INDEX if special else known for special in special_tokens_mask]
@@ -85,21 +85,24 @@ def label_responses(
         max_length=max_length,
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
+        # Not used here, and every list that is made takes time.
         return_attention_mask=False,
         return_token_type_ids=False,
     )
     labels, cut = [], []
-    for index, (text, of_response) in enumerate(zip(responses, annotations, strict=True)):
+    for index, (text, by_mechanism) in enumerate(zip(responses, annotations, strict=True)):
         offsets, special = encoded["offset_mapping"][index], encoded["special_tokens_mask"][index]
+        # Offsets alone don't tell: a normalizer may drop the last characters of a text that is not cut.
         was_cut = bool(encoded.encodings[index].overflowing)
-        spans = [[(span["start"], span["end"]) for span in one["rationales"]] for one in of_response]
-        labels.append(
-            [
-                list(one["prepared_labels"][: len(offsets)])
-                if unannotated == "original" and "prepared_labels" in one
-                else rationale_labels(text, offsets, special, own, one["level"], unannotated)
-                for own, one in zip(spans, of_response, strict=True)
-            ]
-        )
-        cut.append([len(truncated_spans(offsets, special, own)) if was_cut else 0 for own in spans])
+        response_labels, lost = [], []
+        for annotation in by_mechanism:
+            spans = [(span["start"], span["end"]) for span in annotation["rationales"]]
+            lost.append(len(truncated_spans(offsets, special, spans)) if was_cut else 0)
+            if unannotated == "original" and "prepared_labels" in annotation:
+                response_labels.append(list(annotation["prepared_labels"][: len(offsets)]))
+            else:
+                level = annotation["level"]
+                response_labels.append(rationale_labels(text, offsets, special, spans, level, unannotated))
+        labels.append(response_labels)
+        cut.append(lost)
     return encoded, labels, cut
