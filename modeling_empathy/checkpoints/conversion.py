@@ -21,6 +21,7 @@ from .loading import ORIGINAL_ENCODER, load_model
 from .original_pth import model_from_pth, model_to_state_dict
 
 
+# Tokens of roberta-base. A `.pth` names no encoder, and by this number it is known.
 ROBERTA_VOCABULARY = 50265
 
 
@@ -58,17 +59,18 @@ def convert_files(
     vocab_size = model.config.encoder_config.vocab_size
     if tokenizer is None and vocab_size == ROBERTA_VOCABULARY:
         tokenizer = ORIGINAL_ENCODER
-    loaded = None if tokenizer in (None, "none") else load_tokenizer(str(tokenizer), as_original=True)
-    if loaded is not None and len(loaded) > vocab_size:
+    original_tokenizer = None if tokenizer in (None, "none") else load_tokenizer(str(tokenizer), as_original=True)
+    # More tokens than embeddings end in an index error at the first rare word; fewer are common, for padded matrices.
+    if original_tokenizer is not None and len(original_tokenizer) > vocab_size:
         raise InputError(
-            f"The tokenizer {tokenizer!r} has {len(loaded)} tokens and the encoders {vocab_size}: name the one "
-            "that the model was trained with, or 'none'."
+            f"The tokenizer {tokenizer!r} has {len(original_tokenizer)} tokens and the encoders {vocab_size}: "
+            "name the one that the model was trained with, or 'none'."
         )
     with whole_folder(output_path) as folder:
         model.save_pretrained(folder)
-        if loaded is not None:
-            loaded.save_pretrained(folder)
-    return ConvertedCheckpoint(output_path, model.config, has_tokenizer=loaded is not None)
+        if original_tokenizer is not None:
+            original_tokenizer.save_pretrained(folder)
+    return ConvertedCheckpoint(output_path, model.config, has_tokenizer=original_tokenizer is not None)
 
 
 def convert_back(model: str, output_path: Path) -> dict[str, Path]:
@@ -87,6 +89,7 @@ def convert_back(model: str, output_path: Path) -> dict[str, Path]:
     loaded = load_model(model)
     mechanisms = loaded.config.mechanisms
     paths = {}
+    # All are moved into place at the end, so that no mechanism's file is left behind by the failure of another's.
     with ExitStack() as stack:
         for mechanism in mechanisms:
             ending = f"_{ABBREVIATIONS[mechanism]}" if len(mechanisms) > 1 else ""

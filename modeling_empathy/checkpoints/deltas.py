@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from transformers import AutoModel, PreTrainedTokenizerBase
+from transformers import AutoModel
 
-from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, load_tokenizer, resolve_encoder
+from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, resolve_encoder
 from ..errors import InputError, first_line
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
@@ -36,12 +36,7 @@ def is_packed(folder: str | os.PathLike[str]) -> bool:
     return Path(folder, DELTAS).is_file()
 
 
-def load_packed(folder: Path) -> tuple[EmpathyModel, PreTrainedTokenizerBase]:
-    """Loads a packed checkpoint with the embedded encoder's tokenizer; see [`load_packed_model`]."""
-    return load_packed_model(folder), load_tokenizer(EMBEDDED)
-
-
-def load_packed_model(folder: Path) -> EmpathyModel:
+def load_packed(folder: Path) -> EmpathyModel:
     """Loads the model of a packed checkpoint in evaluation mode.
 
     Raises:
@@ -55,6 +50,7 @@ def load_packed_model(folder: Path) -> EmpathyModel:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder} holds no packed checkpoint: {first_line(error)}") from None
+    # Added to other weights, the differences would give a model that runs and is wrong.
     if base != _base_sha256():
         raise InputError(
             f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} than the package "
@@ -67,7 +63,7 @@ def load_packed_model(folder: Path) -> EmpathyModel:
     with torch.no_grad():
         for name, weight in model.state_dict().items():
             if name not in stored:
-                continue
+                continue  # training left it as it was: the seeker encoder, and often the word embeddings
             change = stored[name].float()
             if name + _SCALE in stored:
                 change *= stored[name + _SCALE][:, None]
@@ -105,6 +101,7 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
         elif change.any():
             raise InputError(f"Only models with a frozen seeker encoder can be packed; {name} was trained.")
     save_file(stored, folder / DELTAS, metadata=metadata)
+    # With the values that are defaults today: a later version of transformers may have others.
     config = model.config.to_json_string(use_diff=False)
     (folder / "config.json").write_text(config, encoding="utf-8")
     return {name: (folder / name).stat().st_size for name in (DELTAS, "config.json")}
@@ -112,8 +109,10 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
 
 def _in_8_bits(name: str, change: torch.Tensor) -> dict[str, torch.Tensor]:
     if change.dim() < 2:
-        return {name: change.contiguous()}
+        return {name: change.contiguous()}  # biases and norms are too few to be worth it
+    # A scale for each row, because rows of one matrix change by very different amounts.
     scale = change.abs().amax(dim=1) / 127
+    # A row that did not change has scale 0, and would divide 0 by 0.
     rounded = (change / scale.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round()
     return {name: rounded.to(torch.int8).contiguous(), name + _SCALE: scale.contiguous()}
 
@@ -131,6 +130,6 @@ def _untrained(config: EmpathyConfig) -> EmpathyModel:
     return model
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # 90 MB are read for it
 def _base_sha256() -> str:
     return hashlib.sha256(Path(resolve_encoder(EMBEDDED), "model.safetensors").read_bytes()).hexdigest()

@@ -29,20 +29,23 @@ def join_models(models: Sequence[EmpathyModel]) -> EmpathyModel:
     _check_alike(models)
     parts = [(model, mechanism) for model in models for mechanism in model.config.mechanisms]
     values = first.config.to_dict() | {"mechanisms": [mechanism for _, mechanism in parts]}
-    for name in _OF_MECHANISM:
+    for name in _BY_MECHANISM:
+        # `level_weights` may be None; they only matter in training, and half a table would be wrong there.
         tables = [getattr(model.config, name) for model in models]
         values[name] = None if None in tables else [row for table in tables for row in table]
     joined = EmpathyModel(EmpathyConfig.from_dict(values | {"share_responder_encoder": False}))
     joined.seeker_encoder.load_state_dict(first.seeker_encoder.state_dict())
     for encoder, (model, mechanism) in zip(joined.responder_encoders, parts, strict=True):
-        own = model.responder_encoders[model.config.responder_index(mechanism)]
-        encoder.load_state_dict(own.state_dict())
+        responder = model.responder_encoders[model.config.responder_index(mechanism)]
+        encoder.load_state_dict(responder.state_dict())
         joined.mechanism_heads[mechanism].load_state_dict(model.mechanism_heads[mechanism].state_dict())
     return joined.eval()
 
 
-_OF_MECHANISM = ("level_weights", "level_temperatures", "rationale_thresholds")
-_FREE = {*_OF_MECHANISM, "mechanisms", "share_responder_encoder", "_name_or_path"}
+# Lists with an entry for each mechanism.
+_BY_MECHANISM = ("level_weights", "level_temperatures", "rationale_thresholds")
+# What may differ. A joined model has an encoder for each mechanism anyway, whether or not some shared theirs.
+_FREE = {*_BY_MECHANISM, "mechanisms", "share_responder_encoder", "_name_or_path"}
 
 
 def _check_alike(models: Sequence[EmpathyModel]) -> None:
@@ -52,16 +55,14 @@ def _check_alike(models: Sequence[EmpathyModel]) -> None:
     first = models[0]
     for model in models[1:]:
         pair = f"{', '.join(first.config.mechanisms)} and {', '.join(model.config.mechanisms)}"
-        values, others = first.config.to_dict(), model.config.to_dict()
-        differing = sorted(
-            name
-            for name in values.keys() | others.keys()
-            if name not in _FREE and values.get(name) != others.get(name)
-        )
+        values, model_values = first.config.to_dict(), model.config.to_dict()
+        names = (values.keys() | model_values.keys()) - _FREE
+        differing = sorted(name for name in names if values.get(name) != model_values.get(name))
         if differing:
             raise InputError(f"The models of {pair} are configured differently: {', '.join(differing)}.")
-        weights, other_weights = (one.seeker_encoder.state_dict() for one in (first, model))
-        differing = [name for name, weight in weights.items() if not torch.equal(weight, other_weights[name])]
+        weights, model_weights = first.seeker_encoder.state_dict(), model.seeker_encoder.state_dict()
+        # Equal to the bit: a frozen encoder is, and one that was trained a little would change scores a little.
+        differing = [name for name, weight in weights.items() if not torch.equal(weight, model_weights[name])]
         if differing:
             raise InputError(
                 f"The seeker encoders of {pair} are not equal, so that they can't be shared: {len(differing)} of "

@@ -16,7 +16,7 @@ from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from ..model.pipeline_empathy import own_tokenizer
 from ..original_names import PICKLES, checkpoint_folder
-from .deltas import PRETRAINED, is_packed, load_packed_model
+from .deltas import PRETRAINED, is_packed, load_packed
 from .original_pth import model_from_pth
 
 
@@ -50,6 +50,7 @@ def load_checkpoint(
         return model_from_pth(Path(name), mechanism), load_tokenizer(tokenizer or ORIGINAL_ENCODER, as_original=True)
     model = load_model(name)
     if tokenizer is not None:
+        # Only models converted from the original see padding, and they know lower-cased text alone.
         return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
     try:
         return model, checkpoint_tokenizer(_source(name), model.config)
@@ -90,8 +91,8 @@ def load_pretrained(
     """
     name = PRETRAINED if name is None else name
     model = _model(name, **kwargs)
-    of_repository = {key: value for key, value in kwargs.items() if key not in _OF_WEIGHTS}
-    return model, checkpoint_tokenizer(name, model.config, **of_repository)
+    tokenizer_options = {key: value for key, value in kwargs.items() if key not in _OF_WEIGHTS}
+    return model, checkpoint_tokenizer(name, model.config, **tokenizer_options)
 
 
 def checkpoint_tokenizer(
@@ -114,10 +115,11 @@ def _model(source: str | os.PathLike[str], **kwargs: Any) -> EmpathyModel:
     if not is_packed(source):
         return EmpathyModel.from_pretrained(source, **kwargs)
     dtype = _dtype(kwargs.pop("dtype", None))
+    # Refused and not passed over: a revision that is not loaded, or a device that is not used, would go unnoticed.
     unused = [key for key, value in kwargs.items() if value is not None]
     if unused:
         raise InputError(f"{source} is a packed checkpoint and is loaded without {', '.join(unused)}: leave it out.")
-    return load_packed_model(Path(source)).to(dtype)
+    return load_packed(Path(source)).to(dtype)
 
 
 def _dtype(value: Any) -> torch.dtype:
@@ -135,6 +137,7 @@ def _source(name: str) -> str:
     folder = checkpoint_folder(name)
     if folder.is_dir():
         return str(folder)
+    # On the Hub a name has an owner: what has none is a mistyped path, which no network need be asked for.
     if Path(name).suffix in PICKLES or Path(name).is_absolute() or name.count("/") != 1:
         raise InputError(f"{name}: there is no such file or folder.")
     return name

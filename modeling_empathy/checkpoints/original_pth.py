@@ -35,9 +35,6 @@ _HEAD = {
     "rationale_classifier": "rationale",
 }
 _SEEKER, _RESPONDER = "seeker_encoder.roberta", "responder_encoder.roberta"
-# In the file, and read by nothing.
-_NORM = ("norm.alpha", "norm.bias")
-_POOLERS = tuple(f"{encoder}.pooler.dense" for encoder in (_SEEKER, _RESPONDER))
 # Counters that later versions of transformers stored with the weights.
 _COUNTER = re.compile(rf"(?:{_SEEKER}|{_RESPONDER})\.embeddings\.(?:position_ids|token_type_ids)")
 _LAYER = re.compile(rf"{re.escape(_SEEKER)}\.encoder\.layer\.(\d+)\.")
@@ -83,14 +80,16 @@ def model_from_pth(
         lambda_RE=lambda_RE,
         max_post_length=max_length,
     )
+    # RoBERTa counts positions from behind the padding id; beyond the last one there is no embedding.
     reach = encoder_config.max_position_embeddings - pad_token_id - 1
     if max_length > reach:
         raise InputError(f"{path}: max_len {max_length} is more than the {reach} positions of its encoders.")
     model = EmpathyModel(config).eval()
     expected = model.state_dict()
     names = dict(_renamed(expected, mechanism, config))
-    _check_tensors(weights, {original: expected[own].shape for original, own in names.items()}, config, path)
-    model.load_state_dict({own: weights[original] for original, own in names.items()})
+    tensors = {original: expected[name] for original, name in names.items()} | _unread(config.hidden_size)
+    _check_tensors(weights, {name: tensor.shape for name, tensor in tensors.items()}, path)
+    model.load_state_dict({name: weights[original] for original, name in names.items()})
     return model
 
 
@@ -109,19 +108,15 @@ def model_to_state_dict(model: EmpathyModel, mechanism: str) -> Weights:
         "cross_attention_norm": (config.cross_attention_norm, False),
         "level_pooling": (config.level_pooling, "first_token"),
     }
-    wrong = [f"{name} is {found!r}, not {wanted!r}" for name, (found, wanted) in unlike.items() if found != wanted]
+    wrong = [f"{name} is {value!r}, not {wanted!r}" for name, (value, wanted) in unlike.items() if value != wanted]
     if mechanism not in config.mechanisms:
         wrong.append(f"the mechanism {mechanism} is not among {', '.join(config.mechanisms)}")
     if wrong:
         raise InputError(f"The original code can't compute what this model computes: {'; '.join(wrong)}.")
-    own = model.state_dict()
-    weights = {original: own[name].float().clone() for original, name in _renamed(own, mechanism, config)}
-    size = config.hidden_size
-    for pooler in _POOLERS:
-        weights[f"{pooler}.weight"] = torch.zeros(size, size)
-        weights[f"{pooler}.bias"] = torch.zeros(size)
-    weights |= {"norm.alpha": torch.ones(size), "norm.bias": torch.zeros(size)}
-    return weights
+    weights = model.state_dict()
+    # Copies, because a state dict shares its memory with its model.
+    renamed = {original: weights[name].float().clone() for original, name in _renamed(weights, mechanism, config)}
+    return renamed | _unread(config.hidden_size)
 
 
 def read_state_dict(path: Path) -> Weights:
@@ -141,24 +136,26 @@ def read_state_dict(path: Path) -> Weights:
         raise InputError(
             f"{path} is refused: it holds {what}. Nothing in it was run. Save `model.state_dict()` alone."
         ) from None
+    # What torch, zipfile and pickle raise of a file that was cut or damaged, depending on where.
     except (RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
         what = str(error).partition("\n")[0] or "it ends too early"
         raise InputError(f"{path} can't be read as a PyTorch file, it may be cut off: {what}") from None
     if not isinstance(content, Mapping) or not content:
-        raise InputError(f"{path} holds {_what(content)}, not a state dict of named tensors.")
-    others = [name for name, value in content.items() if not isinstance(value, torch.Tensor)]
-    if others:
+        what = "nothing" if isinstance(content, Mapping) else f"a {type(content).__name__}"
+        raise InputError(f"{path} holds {what}, not a state dict of named tensors.")
+    no_tensors = [name for name, value in content.items() if not isinstance(value, torch.Tensor)]
+    if no_tensors:
         raise InputError(
-            f"{path} is not a state dict of named tensors: {', '.join(shortened(name) for name in others[:8])} "
-            f"{'is' if len(others) == 1 else 'are'} none."
+            f"{path} is not a state dict of named tensors: {', '.join(shortened(name) for name in no_tensors[:8])} "
+            f"{'is' if len(no_tensors) == 1 else 'are'} none."
         )
     return dict(content)
 
 
-def _renamed(own: Weights, mechanism: str, config: EmpathyConfig) -> Iterator[tuple[str, str]]:
+def _renamed(weights: Weights, mechanism: str, config: EmpathyConfig) -> Iterator[tuple[str, str]]:
     """Each of the original's names with ours."""
     responder = f"responder_encoders.{config.responder_index(mechanism)}."
-    for name in own:
+    for name in weights:
         if name.startswith("seeker_encoder."):
             yield f"{_SEEKER}.{name.removeprefix('seeker_encoder.')}", name
         elif name.startswith(responder):
@@ -172,6 +169,7 @@ def _encoder_config(
     weights: Weights, path: Path, num_attention_heads: int, pad_token_id: int, layer_norm_eps: float
 ) -> Any:
     sizes = {}
+    # Sizes are read off the seeker encoder; that the response encoder has the same is checked with all other tensors.
     for name, key in (
         ("vocab_size", "embeddings.word_embeddings.weight"),
         ("max_position_embeddings", "embeddings.position_embeddings.weight"),
@@ -206,28 +204,33 @@ def _encoder_config(
     )
 
 
-def _check_tensors(weights: Weights, shapes: dict[str, torch.Size], config: EmpathyConfig, path: Path) -> None:
-    size = config.hidden_size
-    unread = {name: torch.Size([size]) for name in _NORM}
-    for pooler in _POOLERS:
-        unread |= {f"{pooler}.weight": torch.Size([size, size]), f"{pooler}.bias": torch.Size([size])}
-    known = shapes | unread
-    found = {name: tensor for name, tensor in weights.items() if not _COUNTER.fullmatch(name)}
+def _unread(hidden_size: int) -> Weights:
+    """What the original's files hold and its forward pass never reads, as it is before training."""
+    tensors = {}
+    for encoder in (_SEEKER, _RESPONDER):
+        tensors[f"{encoder}.pooler.dense.weight"] = torch.zeros(hidden_size, hidden_size)
+        tensors[f"{encoder}.pooler.dense.bias"] = torch.zeros(hidden_size)
+    return tensors | {"norm.alpha": torch.ones(hidden_size), "norm.bias": torch.zeros(hidden_size)}
+
+
+def _check_tensors(weights: Weights, shapes: dict[str, torch.Size], path: Path) -> None:
+    # Checked before they are loaded: torch's own error gives our names, which the file does not have.
+    tensors = {name: tensor for name, tensor in weights.items() if not _COUNTER.fullmatch(name)}
     problems = [
-        ("lacks", [name for name in known if name not in found]),
-        ("has unknown", [name for name in found if name not in known]),
+        ("lacks", [name for name in shapes if name not in tensors]),
+        ("has unknown", [name for name in tensors if name not in shapes]),
         (
             "has in another shape or type",
             [
-                f"{name} {tuple(tensor.shape)} {tensor.dtype}, expected {tuple(known[name])}"
-                for name, tensor in found.items()
-                if name in known and (tensor.shape != known[name] or not tensor.is_floating_point())
+                f"{name} {tuple(tensor.shape)} {tensor.dtype}, expected {tuple(shapes[name])}"
+                for name, tensor in tensors.items()
+                if name in shapes and (tensor.shape != shapes[name] or not tensor.is_floating_point())
             ],
         ),
     ]
-    said = [f"  {what} {len(names)}:\n" + _listed(names) for what, names in problems if names]
-    if said:
-        raise InputError(f"{path} is not a checkpoint of the original's bi-encoder. It\n" + "\n".join(said))
+    listed = [f"  {what} {len(names)}:\n" + _listed(names) for what, names in problems if names]
+    if listed:
+        raise InputError(f"{path} is not a checkpoint of the original's bi-encoder. It\n" + "\n".join(listed))
 
 
 def _listed(names: Sequence[str], longest: int = 20) -> str:

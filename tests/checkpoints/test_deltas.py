@@ -44,7 +44,7 @@ def test_a_packed_model_scores_as_the_model_does_at_a_fifth_of_the_size(model, t
     sizes = pack(model, tmp_path)
     whole = sum(weight.nbytes for weight in model.state_dict().values())
     assert sum(sizes.values()) < whole / 5 and {path.name for path in tmp_path.iterdir()} == set(sizes)
-    loaded, tokenizer = load_packed(tmp_path)
+    loaded, tokenizer = load_packed(tmp_path), load_tokenizer("embedded")
     assert loaded.config.to_dict() == model.config.to_dict()
     assert not loaded.training and loaded.dtype == torch.float32
     untrained = EmpathyModel.from_encoder(resolve_encoder("embedded"), ["explorations"]).state_dict()
@@ -81,11 +81,11 @@ def test_what_can_not_be_packed_is_refused_by_name(model, tmp_path):
 
 def test_it_is_computed_in_fp32_whatever_its_configuration_names(model, tmp_path):
     pack(model, tmp_path)
-    expected = load_packed(tmp_path)[0].state_dict()
+    expected = load_packed(tmp_path).state_dict()
     written = json.loads((tmp_path / "config.json").read_text())
     written["dtype"] = written["encoder_config"]["dtype"] = "bfloat16"
     (tmp_path / "config.json").write_text(json.dumps(written))
-    loaded = load_packed(tmp_path)[0].state_dict()
+    loaded = load_packed(tmp_path).state_dict()
     assert loaded.keys() == expected.keys()
     assert all(weight.dtype == torch.float32 and weight.equal(expected[name]) for name, weight in loaded.items())
 

@@ -9,6 +9,7 @@ from transformers import AutoTokenizer
 from modeling_empathy import EmpathyModel
 from modeling_empathy.checkpoints.deltas import PRETRAINED, load_packed
 from modeling_empathy.checkpoints.loading import load_checkpoint, load_model, load_pretrained
+from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
 from tests.hub.stand_in.clients import run
 from tests.original_model import original_model
@@ -47,7 +48,7 @@ def test_a_file_of_the_original_can_be_loaded_as_it_is(tmp_path, monkeypatch):
 
 
 def test_a_packed_checkpoint_is_loaded_as_a_whole_one_is(whole):
-    expected, expected_tokenizer = load_packed(PRETRAINED)
+    expected, expected_tokenizer = load_packed(PRETRAINED), load_tokenizer("embedded")
     assert_same_weights(load_model(str(PRETRAINED)), expected)
     for model, tokenizer in (load_checkpoint(str(PRETRAINED)), load_pretrained(PRETRAINED)):
         assert_same_weights(model, expected)
