@@ -55,7 +55,7 @@ def convert(
     """
     from ..checkpoints import conversion
 
-    given = by_mechanism(ER_model_path, IP_model_path, EX_model_path)
+    given = by_mechanism(ER=ER_model_path, IP=IP_model_path, EX=EX_model_path)
     if reverse:
         if model is None or given:
             raise InputError("--reverse takes the checkpoint from --model, and no --{ER,IP,EX}_model_path.")

@@ -82,7 +82,7 @@ def mechanism_option(code: str, what: str) -> Any:
     return typer.Option(f"--{code}_model_path", metavar="PATH", help=f"{what} of {mechanism.replace('_', ' ')}.")
 
 
-def by_mechanism(*paths: PathOrName | None) -> dict[str, PathOrName]:
-    """Mechanism to path, of the mechanisms for which one was given."""
-    # In the order of MECHANISMS, in which the commands declare these options.
-    return {mechanism: path for mechanism, path in zip(ABBREVIATIONS, paths, strict=True) if path is not None}
+def by_mechanism(**paths: PathOrName | None) -> dict[str, PathOrName]:
+    """Mechanism to path, of the mechanisms for whose abbreviation one was given."""
+    given = {mechanism: paths.get(code) for mechanism, code in ABBREVIATIONS.items()}
+    return {mechanism: path for mechanism, path in given.items() if path is not None}

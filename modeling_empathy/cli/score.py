@@ -89,7 +89,7 @@ def score(
     from ..scoring.engine import ScoringEngine, load_engines
     from ..scoring.score_file import score_file
 
-    given = by_mechanism(ER_model_path, IP_model_path, EX_model_path)
+    given = by_mechanism(ER=ER_model_path, IP=IP_model_path, EX=EX_model_path)
     if model is not None and given:
         raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path, not both.")
     if output_path is None:

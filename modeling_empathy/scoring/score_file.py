@@ -14,12 +14,12 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from ..errors import InputError, RowError, raise_error
-from ..files.rows import format_of
+from ..files.rows import FORMATS, format_of
 from ..files.whole_files import check_apart, whole_file
 from ..model.encoded_pairs import EncodedPair
 from .engine import PAIRS_PER_CHUNK, ScoringEngine
 from .input_pairs import InputPair, read_pairs
-from .score_writer import ScoreWriter
+from .score_writer import WRITTEN, ScoreWriter
 
 
 @dataclass
@@ -70,7 +70,9 @@ def score_file(
     """
     check_apart(input_path, output_path)
     summary = ScoringSummary()
-    output_format = format_of(output_path)
+    # Not every format that is read is written too.
+    endings = {ending: file_format for ending, file_format in FORMATS.items() if file_format in WRITTEN}
+    output_format = format_of(output_path, formats=endings)
     errors_path = output_path.with_name(output_path.name + ".errors.jsonl")
     with ExitStack() as stack:
         rejected = stack.enter_context(_RejectedRows(errors_path)) if skip_errors else None

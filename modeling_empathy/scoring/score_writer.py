@@ -19,6 +19,10 @@ from .input_pairs import InputPair
 _WriteRows: TypeAlias = Callable[[list[dict[str, Any]]], None]
 
 
+# The formats that are written.
+WRITTEN = ("csv", "jsonl", "parquet")
+
+
 class ScoreWriter:
     """Writes scored pairs: `id`, the posts, and `{ER,IP,EX}_label` and `{ER,IP,EX}_rationale` of each mechanism.
 
