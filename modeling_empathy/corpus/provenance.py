@@ -1,4 +1,4 @@
-"""Where annotated pairs come from, told by the bytes of the files they were read from, and what that allows.
+"""Where annotated pairs come from, known by the bytes of the files they were read from, and what that allows.
 
 A name or a path proves nothing: a folder called "sample" may hold private messages. Files are known by their sha256.
 """

@@ -80,7 +80,7 @@ def _moved_into_place(path: Path) -> Iterator[Path]:
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     finally:
-        with suppress(OSError):  # a read-only disk refuses this too, and its first error is the one to tell
+        with suppress(OSError):  # a read-only disk refuses this too, and its first error says more
             if temporary.is_dir():
                 shutil.rmtree(temporary, ignore_errors=True)
             else:

@@ -16,13 +16,13 @@ from tests.tokenizers_for_tests import byte_level_bpe_tokenizer
 
 
 def test_the_golden_outputs_of_the_original_code_there_and_back(original_checkpoint_dir, tmp_path):
-    found = differences(original_checkpoint_dir, tmp_path)
-    assert set(found) == {"converted", "there and back"}
-    for of_state in found.values():
-        assert set(of_state) == {"logits_empathy", "logits_rationale", "loss_empathy", "loss_rationale", "loss"}
-        assert max(of_state.values()) < 1e-5
+    by_state = differences(original_checkpoint_dir, tmp_path)
+    assert set(by_state) == {"converted", "there and back"}
+    for state in by_state.values():
+        assert set(state) == {"logits_empathy", "logits_rationale", "loss_empathy", "loss_rationale", "loss"}
+        assert max(state.values()) < 1e-5
     paths = (tmp_path / "back.pth", original_checkpoint_dir / "tiny.pth")
-    shapes, original = ({name: one.shape for name, one in read_state_dict(path).items()} for path in paths)
+    shapes, original = ({name: tensor.shape for name, tensor in read_state_dict(path).items()} for path in paths)
     assert shapes == original
 
 
@@ -38,9 +38,9 @@ def test_three_files_become_one_model_that_shares_the_frozen_seeker_encoder(tmp_
     joined = EmpathyModel.from_pretrained(tmp_path / "joined")
     assert joined.config.mechanisms == converted.config.mechanisms == list(MECHANISMS)
     batch = padded_batch()
-    found = outputs(joined, batch)
+    joined_outputs = outputs(joined, batch)
     for index, original in enumerate(originals):
-        for ours, theirs in zip(found, outputs(original, batch), strict=True):
+        for ours, theirs in zip(joined_outputs, outputs(original, batch), strict=True):
             torch.testing.assert_close(ours[:, index], theirs, atol=1e-9, rtol=1e-9)
 
     written = convert_back(str(tmp_path / "joined"), tmp_path / "back" / "x.pth")
@@ -78,7 +78,7 @@ def test_wrong_options_are_refused_by_name(pth, tmp_path):
     (tmp_path / "out" / "precious").write_text("")
     with pytest.raises(InputError, match="exists already"):
         convert_files({"explorations": pth}, tmp_path / "out", **OPTIONS)
-    assert [one.name for one in (tmp_path / "out").iterdir()] == ["precious"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["precious"]
 
 
 def test_models_that_the_original_cannot_compute_are_not_written_for_it(tmp_path):
@@ -87,7 +87,7 @@ def test_models_that_the_original_cannot_compute_are_not_written_for_it(tmp_path
         convert_back(str(tmp_path / "ours"), tmp_path / "x.pth")
     for name in ("attend_to_padding", "cross_attention_norm", "level_pooling"):
         assert name in str(refused.value)
-    assert [one.name for one in tmp_path.iterdir()] == ["ours"]
+    assert [path.name for path in tmp_path.iterdir()] == ["ours"]
     published = {"attend_to_padding": True, "cross_attention_norm": False, "level_pooling": "first_token"}
     assert model_to_state_dict(tiny_model(**published), "explorations")
     with pytest.raises(InputError, match="encoder is 'bert'"):
@@ -116,11 +116,11 @@ def test_a_converted_checkpoint_scores_text_as_the_original_reads_it(pth, tmp_pa
             )
             for post in (seeker, response)
         ]
-        levels, rationale = original(*(one[name] for one in batch for name in ("input_ids", "attention_mask")))
+        levels, rationale = original(*(post[name] for post in batch for name in ("input_ids", "attention_mask")))
         [alone] = engine.score(engine.encode([(seeker, response)]), token_mask=True)
-        together = engine.score(engine.encode([*pairs, (seeker, response)]), token_mask=True)[-1]
-        for found in (alone["explorations"], together["explorations"]):
-            assert found["level"] == levels.argmax()
-            assert found["score"] == pytest.approx(levels.softmax(-1).max().item(), abs=1e-5)
-            assert found["token_mask"] == rationale.argmax(-1)[0].tolist()
-            assert len(found["token_mask"]) == 64
+        in_batch = engine.score(engine.encode([*pairs, (seeker, response)]), token_mask=True)[-1]
+        for result in (alone["explorations"], in_batch["explorations"]):
+            assert result["level"] == levels.argmax()
+            assert result["score"] == pytest.approx(levels.softmax(-1).max().item(), abs=1e-5)
+            assert result["token_mask"] == rationale.argmax(-1)[0].tolist()
+            assert len(result["token_mask"]) == 64

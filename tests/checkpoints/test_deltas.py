@@ -59,20 +59,20 @@ def test_a_packed_model_scores_as_the_model_does_at_a_fifth_of_the_size(model, t
             changed += 1
             assert (got - weight).abs().max() <= (weight - start).abs().max() / 250, name
     assert changed > 90
-    scores = [EmpathyPipeline(model=one, tokenizer=tokenizer)(PAIRS) for one in (model, loaded)]
-    for one, other in zip(*scores, strict=True):
-        assert one["explorations"]["score"] == pytest.approx(other["explorations"]["score"], abs=2e-3)
+    scores = [EmpathyPipeline(model=scored, tokenizer=tokenizer)(PAIRS) for scored in (model, loaded)]
+    for whole_result, packed_result in zip(*scores, strict=True):
+        assert whole_result["explorations"]["score"] == pytest.approx(packed_result["explorations"]["score"], abs=2e-3)
 
 
 def test_what_can_not_be_packed_is_refused_by_name(model, tmp_path):
     with pytest.raises(InputError, match="encoder 'embedded' can be packed"):
         pack(tiny_model("bert"), tmp_path)
-    other = trained(mechanisms=["explorations"])
+    trained_seeker = trained(mechanisms=["explorations"])
     with torch.no_grad():
-        next(other.seeker_encoder.encoder.parameters()).add_(1.0)
+        next(trained_seeker.seeker_encoder.encoder.parameters()).add_(1.0)
     with pytest.raises(InputError, match=r"seeker_encoder\.encoder.*was trained"):
-        pack(other, tmp_path)
-    other.save_pretrained(tmp_path / "trained")
+        pack(trained_seeker, tmp_path)
+    trained_seeker.save_pretrained(tmp_path / "trained")
     load_tokenizer("embedded").save_pretrained(tmp_path / "trained")
     with pytest.raises(InputError, match="was trained"):
         pack_checkpoint(str(tmp_path / "trained"), tmp_path / "packed")
@@ -133,10 +133,10 @@ def test_a_checkpoint_is_packed_with_its_card_and_taken_wherever_a_folder_is(mod
 
 def test_the_package_has_a_model_that_scores_with_no_network_and_no_training(tmp_path):
     scorer = EmpathyPipeline.default(device="cpu")
-    result, other = scorer(PAIRS)
+    result, plain_result = scorer(PAIRS)
     assert result["emotional_reactions"]["level"] > 0 and result["explorations"]["level"] > 0
     assert [span["text"] for span in result["explorations"]["rationales"]] == ["What happened?"]
-    assert all(other[mechanism]["level"] == 0 for mechanism in scorer.model.config.mechanisms)
+    assert all(plain_result[mechanism]["level"] == 0 for mechanism in scorer.model.config.mechanisms)
     path = tmp_path / "pairs.csv"
     rows = [f'{index},"{seeker}","{response}"' for index, (seeker, response) in enumerate(PAIRS)]
     path.write_text("\n".join(["id,seeker_post,response_post", *rows]) + "\n")
@@ -157,8 +157,8 @@ def test_it_is_small_and_says_what_it_is_and_under_which_terms():
     sizes = {path.name: path.stat().st_size for path in PRETRAINED.iterdir()}
     assert sum(sizes.values()) < 25e6 and {DELTAS, "config.json", "README.md", "metrics.json"} <= set(sizes)
     card = " ".join((PRETRAINED / "README.md").read_text().split()).lower()
-    for said in ("non-profit academic research", "its twin", "do not use it to rank", "local crisis line"):
-        assert said in card, said
+    for phrase in ("non-profit academic research", "its twin", "do not use it to rank", "local crisis line"):
+        assert phrase in card, phrase
     record = json.loads((PRETRAINED / "metrics.json").read_text())
     assert not record["metrics"]["test"], "it has seen every pair, so that nothing can measure it"
     twin = record["data"]["twin"]

@@ -15,7 +15,10 @@ def test_models_that_do_not_belong_together_are_not_joined():
         join_models([tiny_model(mechanisms=["explorations"])] * 2)
     with pytest.raises(InputError, match="max_post_length"):
         join_models(
-            [tiny_model(mechanisms=[one], max_post_length=n) for one, n in zip(MECHANISMS, (64, 32), strict=False)]
+            [
+                tiny_model(mechanisms=[mechanism], max_post_length=length)
+                for mechanism, length in zip(MECHANISMS, (64, 32), strict=False)
+            ]
         )
 
 
@@ -29,5 +32,7 @@ def test_joined_models_score_as_each_does(tmp_path):
     assert joined.config.mechanisms == ["interpretations", "explorations", "emotional_reactions"]
     assert joined.config.rationale_thresholds == [0.2, 0.3, 0.4]
     batch = padded_batch()
-    for found, *parts in zip(outputs(joined, batch), *(outputs(model, batch) for model in models), strict=True):
-        torch.testing.assert_close(found, torch.cat(parts, dim=1), atol=1e-9, rtol=1e-9)
+    for joined_output, *outputs_of_each in zip(
+        outputs(joined, batch), *(outputs(model, batch) for model in models), strict=True
+    ):
+        torch.testing.assert_close(joined_output, torch.cat(outputs_of_each, dim=1), atol=1e-9, rtol=1e-9)

@@ -38,9 +38,9 @@ def test_any_size_gives_the_originals_outputs(tmp_path, sizes, options):
             for post in ("seeker", "response")
         }
     converted = model_from_pth(tmp_path / "x.pth", "explorations", **options)
-    for found, expected in zip(outputs(converted, batch), outputs(original, batch), strict=True):
+    for actual, expected in zip(outputs(converted, batch), outputs(original, batch), strict=True):
         assert expected.std() > 0.1
-        torch.testing.assert_close(found[:, 0], expected, atol=1e-9, rtol=1e-9)
+        torch.testing.assert_close(actual[:, 0], expected, atol=1e-9, rtol=1e-9)
 
 
 def test_counters_that_later_versions_stored_are_no_unknown_tensors(pth):
@@ -120,4 +120,4 @@ def test_what_is_no_original_checkpoint_is_refused_and_leaves_nothing(pth, tmp_p
     for message in [path.name, *messages]:
         assert message in str(refused.value)
     assert not (tmp_path / "exploited").exists()
-    assert {one.name for one in tmp_path.iterdir()} <= {pth.name, path.name}
+    assert {left.name for left in tmp_path.iterdir()} <= {pth.name, path.name}

@@ -38,8 +38,8 @@ def test_rows_whose_level_and_rationales_contradict_are_reported(tmp_path):
     report = AlignmentReport()
     rows = [("s1", "r1", "a", "b", 2, ""), ("s2", "r2", "a", "b", 0, "b|"), ROW]
     read_mechanism(write_csv(tmp_path / "er.csv", rows), report)
-    assert [one["row"] for one in report.without_rationale] == [1]
-    assert [one["row"] for one in report.rationale_at_level_0] == [2]
+    assert [listed["row"] for listed in report.without_rationale] == [1]
+    assert [listed["row"] for listed in report.rationale_at_level_0] == [2]
 
 
 def test_what_spreadsheets_do_to_files_is_fine(tmp_path):

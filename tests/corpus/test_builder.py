@@ -59,8 +59,8 @@ def test_a_single_mechanism_has_the_same_annotations(tmp_path, folder, mechanism
     assert list(single["test"].features) == ["sp_id", "rp_id", "seeker_post", "response_post", "level", "rationales"]
     for split in joined:
         assert list(single[split]["rp_id"]) == list(joined[split]["rp_id"])
-        for own, other in zip(single[split], joined[split], strict=True):
-            assert {"level": own["level"], "rationales": own["rationales"]} == other[mechanism]
+        for row, joined_row in zip(single[split], joined[split], strict=True):
+            assert {"level": row["level"], "rationales": row["rationales"]} == joined_row[mechanism]
 
 
 def test_a_salt_gives_other_splits(tmp_path, folder):
@@ -116,8 +116,8 @@ def test_the_environment_names_a_folder_and_data_dir_wins(tmp_path, folder, monk
     monkeypatch.setenv("EMPATHY_CORPUS_DIR", str(folder))
     assert sum(len(rows) for rows in load(tmp_path).values()) == 40
     (tmp_path / "other").mkdir()
-    other = write_corpus(tmp_path / "other", pairs=30)
-    assert sum(len(rows) for rows in load(tmp_path, data_dir=str(other)).values()) == 30
+    data_dir = write_corpus(tmp_path / "other", pairs=30)
+    assert sum(len(rows) for rows in load(tmp_path, data_dir=str(data_dir)).values()) == 30
 
 
 def test_a_report_lies_beside_the_data_and_strict_raises(tmp_path, folder, caplog, capsys):

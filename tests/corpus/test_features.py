@@ -71,8 +71,15 @@ def test_the_originals_labels_leave_no_token_out():
 
 def test_a_prepared_files_own_labels_are_taken_where_the_originals_are_asked_for():
     text = "I am so sorry"
-    own = [0, 1, 0, 1, 0, 0, 0, 0]
-    row = {"sp_id": "s", "rp_id": "r", "seeker_post": "a", "response_post": text, "level": 1, "prepared_labels": own}
+    prepared_labels = [0, 1, 0, 1, 0, 0, 0, 0]
+    row = {
+        "sp_id": "s",
+        "rp_id": "r",
+        "seeker_post": "a",
+        "response_post": text,
+        "level": 1,
+        "prepared_labels": prepared_labels,
+    }
     row["rationales"] = [{"start": 0, "end": 4, "text": "I am"}]
     rows = datasets.Dataset.from_list([row])
     tokenizer = wordpiece_tokenizer()
@@ -81,7 +88,7 @@ def test_a_prepared_files_own_labels_are_taken_where_the_originals_are_asked_for
         build_features(rows, tokenizer, ["explorations"], max_length=8, unannotated=how)[0]["rationale_labels"][0]
         for how in ("original", "none")
     )
-    assert original == own[:tokens]
+    assert original == prepared_labels[:tokens]
     assert corrected[0] == -100 and corrected[1:3] == [1, 1]
 
 
@@ -97,10 +104,10 @@ def test_one_mechanism_is_read_from_its_own_configuration():
     single = datasets.Dataset.from_list(
         [{**{name: row[name] for name in SHARED_COLUMNS}, **row["explorations"]} for row in CORPUS]
     )
-    own = build_features(single, wordpiece_tokenizer(), ["explorations"], max_length=64)
-    joined = build_features(CORPUS, wordpiece_tokenizer(), ["explorations"], max_length=64)
-    assert own["rationale_labels"] == joined["rationale_labels"]
-    assert own["empathy_labels"] == joined["empathy_labels"] == [[1], [0]]
+    features = build_features(single, wordpiece_tokenizer(), ["explorations"], max_length=64)
+    features_of_all = build_features(CORPUS, wordpiece_tokenizer(), ["explorations"], max_length=64)
+    assert features["rationale_labels"] == features_of_all["rationale_labels"]
+    assert features["empathy_labels"] == features_of_all["empathy_labels"] == [[1], [0]]
 
 
 def test_a_batch_is_padded_to_its_own_longest_with_the_tokenizers_pad_id():

@@ -32,11 +32,11 @@ def test_joining_keeps_the_fuller_texts_and_carries_the_spans(tmp_path):
     [pair] = joined(tmp_path, [er], [ip])
     assert pair.seeker_post == "I feel  low on reddit"
     assert pair.response_post == "Welcome to  reddit. I am  sorry."
-    found = {
+    annotations = {
         mechanism: (level, [pair.response_post[start:end] for start, end in spans])
         for mechanism, (level, spans) in pair.annotations.items()
     }
-    assert found == {
+    assert annotations == {
         "emotional_reactions": (1, ["I am  sorry", "Welcome to  reddit."]),
         "interpretations": (2, ["I am  sorry"]),
     }
@@ -52,11 +52,11 @@ def test_white_space_does_not_make_a_copy_the_fuller_one(tmp_path):
 
 
 def test_files_that_do_not_join_are_refused_by_row(tmp_path):
-    other = ("s2", "r2", "a", "b", 0, "")
+    further = ("s2", "r2", "a", "b", 0, "")
     with pytest.raises(InputError, match=r"er.csv has 2 rows and ip.csv has 1"):
-        joined(tmp_path, [ROW, other], [ROW])
+        joined(tmp_path, [ROW, further], [ROW])
     with pytest.raises(InputError, match=r"Row 2, column 'sp_id': er.csv \(line 3\) has 's2' and ip.csv .* 's1'"):
-        joined(tmp_path, [ROW, other], [ROW, ROW])
+        joined(tmp_path, [ROW, further], [ROW, ROW])
     changed = (*ROW[:3], "Something else entirely", 0, "")
     with pytest.raises(InputError, match=r"Row 1, column 'response_post': the texts of .* differ"):
         joined(tmp_path, [ROW], [changed])

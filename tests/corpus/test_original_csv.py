@@ -80,12 +80,12 @@ def test_a_prepared_csv_has_the_originals_columns_and_correct_labels(raw, encode
 def test_reading_it_back_gives_what_was_annotated(raw, encoder, tmp_path):
     prepare_file(raw, tmp_path / "prepared.csv", encoder, max_length=32)
     tokenizer = load_tokenizer(encoder, as_original=True)
-    found = read_annotated(tmp_path / "prepared.csv", tokenizer, 32)
-    assert found["sp_id"] == ["s1", "s2", "s3", "s4"] and found["rp_id"] == ["r1", "r2", "r3", "r4"]
-    assert found["level"] == [2, 0, 1, 1]
-    assert [[span["text"] for span in spans] for spans in found["rationales"]] == [["So SORRY", "Hugs!"], [], [], []]
+    rows = read_annotated(tmp_path / "prepared.csv", tokenizer, 32)
+    assert rows["sp_id"] == ["s1", "s2", "s3", "s4"] and rows["rp_id"] == ["r1", "r2", "r3", "r4"]
+    assert rows["level"] == [2, 0, 1, 1]
+    assert [[span["text"] for span in spans] for spans in rows["rationales"]] == [["So SORRY", "Hugs!"], [], [], []]
     expected = [row["rationale_labels"] for row in cells_of(tmp_path / "prepared.csv")]
-    assert [",".join(map(str, labels)) for labels in found["prepared_labels"]] == expected
+    assert [",".join(map(str, labels)) for labels in rows["prepared_labels"]] == expected
 
 
 def test_a_prepared_parquet_keeps_spans_and_reads_as_the_raw_file_does(raw, encoder, tmp_path):
@@ -102,12 +102,12 @@ def test_files_of_the_original_preparation_are_read(corpus_dir, tmp_path, encode
     tokenizer = load_tokenizer(encoder, as_original=True)
     pairs = read_mechanism(corpus_dir / "explorations-reddit.csv", AlignmentReport())
     write_prepared_csv(tmp_path / "prepared.csv", pairs, tokenizer, 64)
-    found = read_annotated(tmp_path / "prepared.csv", tokenizer, 64)
-    assert len(found) == len(pairs) == 3084
-    assert found["level"] == [pair.level for pair in pairs]
-    for spans, pair in zip(found["rationales"], pairs, strict=True):
+    rows = read_annotated(tmp_path / "prepared.csv", tokenizer, 64)
+    assert len(rows) == len(pairs) == 3084
+    assert rows["level"] == [pair.level for pair in pairs]
+    for spans, pair in zip(rows["rationales"], pairs, strict=True):
         assert not spans or pair.spans
-    kept = sum(bool(spans) for spans in found["rationales"])
+    kept = sum(bool(spans) for spans in rows["rationales"])
     assert kept > 400, "the cut at 64 tokens loses some, not most"
 
 

@@ -1,4 +1,4 @@
-"""What data are is told by the bytes of the files they were read from, and is not lost on the way."""
+"""What data are is known by the bytes of the files they were read from, and is not lost on the way."""
 
 import hashlib
 import json
@@ -32,10 +32,10 @@ def is_unknown(provenance: Provenance) -> bool:
 
 def test_the_sample_is_known_by_its_bytes_under_any_name(tmp_path):
     assert len(SAMPLE) == 3 and sample_folder().samefile(SAMPLE[0].parent)
-    found = of_paths(*SAMPLE)
-    assert (found.name, found.licence, found.is_synthetic) == ("synthetic-sample", "apache-2.0", True)
-    assert not found.needs_permission
-    assert found.files == sums(*SAMPLE)
+    provenance = of_paths(*SAMPLE)
+    assert (provenance.name, provenance.licence, provenance.is_synthetic) == ("synthetic-sample", "apache-2.0", True)
+    assert not provenance.needs_permission
+    assert provenance.files == sums(*SAMPLE)
     copy = shutil.copy(SAMPLE[0], tmp_path / "reddit.csv")
     assert not of_paths(Path(copy)).needs_permission
 
@@ -52,20 +52,20 @@ def test_anything_else_needs_a_permission(tmp_path):
 def test_the_published_files_are_known_and_need_a_permission(corpus_dir):
     paths = sorted(corpus_dir.glob("*-reddit.csv"))
     assert len(paths) == 3
-    for found in (of_paths(*paths), of_paths(paths[0])):
-        assert (found.name, found.licence) == ("epitome-reddit", "other")
-        assert found.needs_permission and not found.is_synthetic
-        assert "University of Washington" in found.terms and "citation" in found.terms
-        assert found.licence_name and found.licence_link and found.homepage
+    for provenance in (of_paths(*paths), of_paths(paths[0])):
+        assert (provenance.name, provenance.licence) == ("epitome-reddit", "other")
+        assert provenance.needs_permission and not provenance.is_synthetic
+        assert "University of Washington" in provenance.terms and "citation" in provenance.terms
+        assert provenance.licence_name and provenance.licence_link and provenance.homepage
     assert is_unknown(of_paths(*paths, SAMPLE[0])), "a mixture is neither"
 
 
 def test_it_is_ready_for_json_and_comes_back():
-    found = of_paths(*SAMPLE)
-    values = json.loads(json.dumps(found.to_dict()))
+    provenance = of_paths(*SAMPLE)
+    values = json.loads(json.dumps(provenance.to_dict()))
     assert values["licence"] == "apache-2.0" and len(values["files"]) == 3
-    assert Provenance.from_dict(values) == found
-    assert Provenance.from_dict(values | {"terms": "Do as you like."}) == found, "a record makes no terms"
+    assert Provenance.from_dict(values) == provenance
+    assert Provenance.from_dict(values | {"terms": "Do as you like."}) == provenance, "a record makes no terms"
     with pytest.raises(InputError, match="names 'private', not epitome-reddit, synthetic-sample, other"):
         Provenance.from_dict(values | {"name": "private"})
 
@@ -102,9 +102,9 @@ def test_a_split_without_rows_belongs_to_its_corpus(tmp_path):
 
 
 def test_the_published_corpus_says_so(corpus_dir, tmp_path):
-    found = provenance_of_corpus(load_epitome(data_dir=str(corpus_dir), cache_dir=str(tmp_path)))
-    assert found.name == "epitome-reddit"
-    assert found.files == sums(*corpus_dir.glob("*-reddit.csv"))
+    provenance = provenance_of_corpus(load_epitome(data_dir=str(corpus_dir), cache_dir=str(tmp_path)))
+    assert provenance.name == "epitome-reddit"
+    assert provenance.files == sums(*corpus_dir.glob("*-reddit.csv"))
 
 
 def test_single_files_say_what_they_are(tmp_path):
@@ -113,8 +113,8 @@ def test_single_files_say_what_they_are(tmp_path):
     assert provenance_of_corpus(rows) == of_paths(sample)
     rows.to_parquet(tmp_path / "rows.parquet")
     again = read_annotated(tmp_path / "rows.parquet", None, 64)
-    found = provenance_of_corpus(again)
-    assert is_unknown(found) and found.files == sums(tmp_path / "rows.parquet")
+    provenance = provenance_of_corpus(again)
+    assert is_unknown(provenance) and provenance.files == sums(tmp_path / "rows.parquet")
     assert provenance_of_corpus(datasets.DatasetDict(train=rows, test=rows)) == of_paths(sample)
     assert is_unknown(provenance_of_corpus(datasets.DatasetDict(train=rows, test=again)))
 
@@ -123,9 +123,9 @@ def test_rows_from_anywhere_are_of_unknown_origin():
     rows = datasets.Dataset.from_list([{"response_post": "I am here"}])
     assert is_unknown(provenance_of_corpus(rows)) and provenance_of_corpus(rows).files == {}
     with_sample = datasets.DatasetDict(train=rows, test=read_annotated(SAMPLE[1], None, 64))
-    found = provenance_of_corpus(with_sample)
-    assert is_unknown(found), "the sample as test split does not vouch for what was trained on"
-    assert found.files == sums(SAMPLE[1])
+    provenance = provenance_of_corpus(with_sample)
+    assert is_unknown(provenance), "the sample as test split does not vouch for what was trained on"
+    assert provenance.files == sums(SAMPLE[1])
 
 
 def test_files_of_one_name_are_all_recorded(tmp_path):
@@ -136,5 +136,5 @@ def test_files_of_one_name_are_all_recorded(tmp_path):
     corpus = datasets.DatasetDict(
         {split: read_annotated(path, None, 64) for split, path in zip(("train", "test"), paths, strict=True)}
     )
-    found = provenance_of_corpus(corpus).files
-    assert set(found.values()) == {sums(path)[path.name] for path in paths} and len(found) == 2
+    files = provenance_of_corpus(corpus).files
+    assert set(files.values()) == {sums(path)[path.name] for path in paths} and len(files) == 2

@@ -10,7 +10,7 @@ from modeling_empathy.corpus.rationale_alignment import align_rationale, is_shor
 
 
 @pytest.mark.parametrize(
-    ("rationale", "text", "found"),
+    ("rationale", "text", "expected"),
     [
         ("so sorry", "I am so sorry.", "so sorry"),
         ("  so sorry ", "I am so sorry.", "so sorry"),
@@ -33,9 +33,9 @@ from modeling_empathy.corpus.rationale_alignment import align_rationale, is_shor
         ("browsing s Like this", "I am browsing subreddits like this", "browsing subreddits like this"),
     ],
 )
-def test_quotes_are_found_as_they_stand_in_the_text(rationale, text, found):
+def test_quotes_are_found_as_they_stand_in_the_text(rationale, text, expected):
     start, end = align_rationale(rationale, text)
-    assert text[start:end] == found
+    assert text[start:end] == expected
 
 
 @pytest.mark.parametrize("rationale", ["", "   ", "&#x200B;", "im sorry your hurting", "sorry reddit", "amp", ";I'm"])
@@ -90,9 +90,9 @@ UNITS = st.lists(st.sampled_from(["a", "A", "b", "ß", "s", "S", " ", "\n", "&am
 
 
 def found_by_brute_force(quote: str, units: list[str]) -> str | None:
-    """The first stretch of whole units that reads as the quote, after the first that is the quote."""
-    stretches = [units[start:end] for start in range(len(units)) for end in range(start + 1, len(units) + 1)]
-    texts = ["".join(stretch) for stretch in stretches if not (stretch[0] + stretch[-1]).isspace()]
+    """The first run of whole units that reads as the quote, after the first that is the quote."""
+    runs = [units[start:end] for start in range(len(units)) for end in range(start + 1, len(units) + 1)]
+    texts = ["".join(run) for run in runs if not (run[0] + run[-1]).isspace()]
     texts = [text for text in texts if text == text.strip()]
     alike = [text for text in texts if text == quote] or [text for text in texts if folded(text) == folded(quote)]
     return alike[0] if alike else None
@@ -108,7 +108,7 @@ def test_what_is_found_is_what_brute_force_finds(quote_units, units):
 
 
 @pytest.mark.parametrize(
-    ("quote", "from_text", "to_text", "found"),
+    ("quote", "from_text", "to_text", "expected"),
     [
         ("so sorry", "I am so sorry.", "I  am so\nsorry.", "so\nsorry"),
         ("welcome to the", "Hi, welcome to the.", "Hi, welcome to the reddit.", "welcome to the"),
@@ -120,10 +120,10 @@ def test_what_is_found_is_what_brute_force_finds(quote_units, units):
         ("the same", "the same", "the same", "the same"),
     ],
 )
-def test_a_span_is_carried_to_the_fuller_copy(quote, from_text, to_text, found):
+def test_a_span_is_carried_to_the_fuller_copy(quote, from_text, to_text, expected):
     start = from_text.index(quote)
     carried = map_span((start, start + len(quote)), from_text, to_text)
-    assert to_text[carried[0] : carried[1]] == found
+    assert to_text[carried[0] : carried[1]] == expected
 
 
 def test_a_span_without_counterpart_is_not_carried():

@@ -40,7 +40,9 @@ def test_the_report_has_the_published_counts_and_all_spans_but_one_align(built):
         counts = report["files"][name]
         assert (counts["rows"], counts["levels"], counts["annotated_rows"], counts["rationales"]) == expected
     # Its quote begins with the last character of an entity, which no span of whole characters can.
-    assert [(one["file"], one["row"]) for one in report["unaligned"]] == [("emotional-reactions-reddit.csv", 2679)]
+    assert [(rationale["file"], rationale["row"]) for rationale in report["unaligned"]] == [
+        ("emotional-reactions-reddit.csv", 2679)
+    ]
     assert len(report["without_rationale"]) == 13
 
 
@@ -64,9 +66,9 @@ def test_carried_spans_hold_the_words_of_their_own_file(built, corpus_dir, tmp_p
     joined = built.as_dataset()
     compared = grown = 0
     for split in joined:
-        for own, other in zip(single[split], joined[split], strict=True):
-            assert own["rp_id"] == other["rp_id"]
-            for span, carried in zip(own["rationales"], other["emotional_reactions"]["rationales"], strict=True):
+        for row, joined_row in zip(single[split], joined[split], strict=True):
+            assert row["rp_id"] == joined_row["rp_id"]
+            for span, carried in zip(row["rationales"], joined_row["emotional_reactions"]["rationales"], strict=True):
                 words = [word for word in carried["text"].split() if "reddit" not in word.lower()]
                 removed = [word for word in span["text"].split() if word not in carried["text"].split()]
                 assert not removed or len(removed) <= 1

@@ -1,4 +1,4 @@
-"""Reading CSV files record by record: lines are known, bad records are told one by one, nothing piles up."""
+"""Reading CSV files record by record: lines are known, bad records are reported one by one, nothing piles up."""
 
 import csv
 
@@ -38,7 +38,7 @@ def test_a_million_blank_lines_are_no_records():
     assert list(csv_records(lines(), "x.csv")) == [(1, ["a", "b"]), (1_000_002, ["1", "2"])]
 
 
-def test_bad_records_are_told_and_left_out():
+def test_bad_records_are_reported_and_left_out():
     errors: list[RowError] = []
     text = 'a,b\n"x" y,z\n7,8\n"never closed,9\n10,11\n'
     assert records(text, on_error=errors.append) == [(1, ["a", "b"]), (3, ["7", "8"])]

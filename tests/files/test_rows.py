@@ -149,7 +149,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_records_are_told_one_by_one_or_the_first_one_stops(tmp_path, name):
+def test_bad_records_are_reported_one_by_one_or_the_first_one_stops(tmp_path, name):
     content, good, expected = BAD[name]
     errors: list[RowError] = []
     rows = read_text(tmp_path, name, content, on_error=errors.append)
