@@ -1,7 +1,7 @@
 """The original's prepared files: pairs with a 0/1 label for each token, padded to a fixed length.
 
 Each row holds what `PREPARED_COLUMNS` name: the id (`sp_id`, an underscore, `rp_id`), both posts without white space
-at their ends, the level, the labels and commas, the length of that string without its padding (2n - 1 for n
+at their ends, the level, the labels separated by commas, the length of that string without its padding (2n - 1 for n
 tokens behind the first: what the original takes for their number), and the response with its rationales removed. An
 unannotated response is labelled 1 from its second token to its last, the closing special token included; nothing else
 is. Written here, the labels stand on the tokens that the rationales' characters belong to.
