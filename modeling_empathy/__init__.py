@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+# Where each public name is defined.
 _HOMES = {
     "EmpathyConfig": "model.configuration_empathy",
     "EmpathyModel": "model.modeling_empathy",
@@ -24,6 +25,7 @@ _HOMES = {
 
 __all__ = [*_HOMES, "__version__"]
 
+# Type checkers and editors do not run `__getattr__`. `as` marks a name as exported.
 if TYPE_CHECKING:
     from .model.configuration_empathy import EmpathyConfig as EmpathyConfig
     from .model.mechanisms import LEVELS as LEVELS
@@ -39,6 +41,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name not in ("LEVELS", "MECHANISMS"):
         _register()
+    # Kept as a global, so that this function is asked only once for each name.
     return globals().setdefault(name, getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name))
 
 
@@ -57,5 +60,5 @@ def _register() -> None:
 
     AutoConfig.register(EmpathyConfig.model_type, EmpathyConfig, exist_ok=True)
     AutoModel.register(EmpathyConfig, EmpathyModel, exist_ok=True)
-    if "empathy" not in PIPELINE_REGISTRY.get_supported_tasks():  # or it would warn of being told twice
+    if "empathy" not in PIPELINE_REGISTRY.get_supported_tasks():  # or it would warn of the second time
         PIPELINE_REGISTRY.register_pipeline("empathy", pipeline_class=EmpathyPipeline, pt_model=AutoModel)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+# One import a line: `evaluate.load` reads the lines, of each only the first module, to see whether it is installed.
 import datasets
 import evaluate
 
@@ -61,6 +62,7 @@ Examples:
 """
 
 
+# The descriptions become the docstring; `metric.inputs_description` is what `evaluate` shows a user.
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS_DESCRIPTION)
 class RationaleExtraction(evaluate.Metric):
     def _info(self) -> evaluate.MetricInfo:

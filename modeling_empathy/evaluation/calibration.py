@@ -19,6 +19,7 @@ from ..model.rationale_spans import IGNORE_INDEX
 from .tables import table_by_mechanism
 
 
+# As many, of equal width, as in Guo et al.
 BINS = 15
 _TABLE = {"temperature": "temperature", "ECE as trained": "ece_before", "ECE": "ece"}
 # Beyond these a split says no more than that the model is always right, or always wrong.
@@ -61,15 +62,19 @@ def fitted_temperatures(logits: np.ndarray, labels: np.ndarray) -> list[float]:
         if not known.any():
             temperatures.append(1.0)
             continue
-        of_mechanism, levels = np.asarray(logits[known, index], dtype=np.float64), labels[known, index]
-
-        def surprise(log_temperature: float, logits: np.ndarray = of_mechanism, levels: np.ndarray = levels) -> float:
-            scaled = log_softmax(logits / np.exp(log_temperature), axis=-1)
-            return float(-scaled[np.arange(len(levels)), levels].mean())
-
-        least = minimize_scalar(surprise, bounds=np.log(_TEMPERATURES).tolist(), method="bounded")
+        mechanism_logits, levels = np.asarray(logits[known, index], dtype=np.float64), labels[known, index]
+        # By its logarithm, in which halving and doubling are steps of the same size.
+        least = minimize_scalar(
+            _surprise, bounds=np.log(_TEMPERATURES).tolist(), method="bounded", args=(mechanism_logits, levels)
+        )
+        # Rounded, as the search itself is no more exact and the number is to be read in a `config.json`.
         temperatures.append(round(float(np.exp(least.x)), 4))
     return temperatures
+
+
+def _surprise(log_temperature: float, logits: np.ndarray, levels: np.ndarray) -> float:
+    scaled = log_softmax(logits / np.exp(log_temperature), axis=-1)
+    return float(-scaled[np.arange(len(levels)), levels].mean())
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> list[ReliabilityBin]:
@@ -83,6 +88,7 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS)
     known = np.asarray(labels) != IGNORE_INDEX
     confidence = np.asarray(probabilities)[known].max(axis=-1)
     is_right = np.asarray(probabilities)[known].argmax(axis=-1) == np.asarray(labels)[known]
+    # A probability of 1 would lie in a bin of its own behind the last.
     places = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
         ReliabilityBin(int(in_bin.sum()), float(confidence[in_bin].mean()), float(is_right[in_bin].mean()))

@@ -17,7 +17,6 @@ from .metrics import identification_metrics
 from .tables import table_by_mechanism
 
 
-CHANGES = ("shuffled", "emptied")
 _METRICS = ("accuracy", "macro_f1")
 # Column of the table -> name in the results.
 _TABLE = {
@@ -69,19 +68,19 @@ def context_use(
         "emptied": with_emptied_seeker_posts(features, tokenizer),
     }
     levels = level_logits_of(features).argmax(-1)
-    levels_with = {change: level_logits_of(changed[change]).argmax(-1) for change in CHANGES}
+    levels_with = {change: level_logits_of(rows).argmax(-1) for change, rows in changed.items()}
     annotated = np.array(features["empathy_labels"])
     results = {}
     for position, mechanism in enumerate(mechanisms):
         references = annotated[:, position]
         as_they_are = identification_metrics(levels[:, position], references)
         measured = {name: as_they_are[name] for name in _METRICS}
-        for change, of_change in levels_with.items():
-            metrics = identification_metrics(of_change[:, position], references)
+        for change, changed_levels in levels_with.items():
+            metrics = identification_metrics(changed_levels[:, position], references)
             for name in _METRICS:
                 measured[f"{name}_{change}"] = metrics[name]
                 measured[f"{name}_lost_{change}"] = as_they_are[name] - metrics[name]
-            measured[f"levels_changed_{change}"] = float((of_change != levels)[:, position].mean())
+            measured[f"levels_changed_{change}"] = float((changed_levels != levels)[:, position].mean())
         results[mechanism] = measured
     return results
 
@@ -89,16 +88,17 @@ def context_use(
 def with_shuffled_seeker_posts(features: datasets.Dataset, seed: int = 12) -> datasets.Dataset:
     """Gives every response another seeker post of the features; responses to one post get the same one.
 
-    Posts are told apart by `sp_id`, which stays the response's own. They are put in random order and each is replaced
+    Posts with the same `sp_id`, which stays as it is, are the same. They are put in random order and each is replaced
     by the next, so none keeps its place. With a single one in the features, nothing changes.
     """
-    rows_of: dict[str, int] = {}
-    for row, post in enumerate(features["sp_id"]):
-        rows_of.setdefault(post, row)
-    order = [list(rows_of)[place] for place in np.random.default_rng(seed).permutation(len(rows_of))]
-    others = dict(zip(order, order[1:] + order[:1], strict=True))
+    # Backwards, so that the first row of each post is what remains.
+    rows_of = {sp_id: row for row, sp_id in reversed(list(enumerate(features["sp_id"])))}
+    # In the order of the rows again, on which the numbers of a seed depend.
+    order = np.random.default_rng(seed).permutation(sorted(rows_of.values())).tolist()
+    # One circle through all of them; independent draws could leave a post where it was.
+    replaced_by = dict(zip(order, order[1:] + order[:1], strict=True))
+    rows = [replaced_by[rows_of[sp_id]] for sp_id in features["sp_id"]]
     posts, ids = list(features["seeker_post"]), list(features["seeker_input_ids"])
-    rows = [rows_of[others[post]] for post in features["sp_id"]]
     return _with_seeker_posts(features, [posts[row] for row in rows], [ids[row] for row in rows])
 
 
@@ -108,6 +108,7 @@ def with_emptied_seeker_posts(features: datasets.Dataset, tokenizer: PreTrainedT
     Raises:
         ValueError: If the tokenizer adds no special tokens, so that nothing is left to read.
     """
+    # Encoders need at least a token.
     ids = list(tokenizer("")["input_ids"])
     if not ids:
         raise ValueError("The tokenizer adds no special tokens to a post, so an empty one has no token to encode.")
@@ -126,6 +127,7 @@ def _with_seeker_posts(
         return {
             "seeker_post": posts[index],
             "seeker_input_ids": ids[index],
+            # By which a sampler groups rows: it goes with the ids.
             "length": len(ids[index]) + len(response_input_ids),
         }
 

@@ -47,10 +47,11 @@ def diagnostics(
     }
     if not max_responses:
         return measures
+    # Columns that are not needed are left out, because a data set makes Python objects of all that it gives.
     scores, marks = (
         [
-            np.array([of_pair[mechanism][name] for mechanism in config.mechanisms])
-            for of_pair in rows.select_columns(config.mechanisms)
+            np.array([row[mechanism][name] for mechanism in config.mechanisms])
+            for row in rows.select_columns(config.mechanisms)
         ]
         for name in ("token_scores", "token_mask")
     )

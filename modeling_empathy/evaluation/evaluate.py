@@ -57,6 +57,7 @@ def evaluate_checkpoint(
     if "corrected" in definitions:
         results["corrected"] = metrics_by_mechanism(config, predicted, annotated, mechanisms)
     if "original" in definitions:
+        # Tokenized once more, because the original labels an unannotated response as rationale from end to end.
         labelled = build_features(rows, tokenizer, mechanisms, max_length=max_length, unannotated="original")
         results["original"] = _original(config, mechanisms, labelled, predicted, annotated, batch_size)
     return results
@@ -66,14 +67,14 @@ def evaluation_table(results: dict[str, dict[str, float]], mechanisms: Sequence[
     """The results as Markdown: every metric of one definition, or what both have beside each other."""
     if list(results) == ["corrected"]:
         return metrics_table(results["corrected"], mechanisms)
-    of_both = [metric for metric in REPORTED if metric.original_name is not None]
+    in_both = [metric for metric in REPORTED if metric.original_name is not None]
     rows = []
     for mechanism in mechanisms:
         for definition, metrics in results.items():
-            names = [metric.name if definition == "corrected" else metric.original_name for metric in of_both]
+            names = [metric.name if definition == "corrected" else metric.original_name for metric in in_both]
             cells = [f"{metrics[f'{mechanism}_{name}']:.3f}" for name in names]
             rows.append([mechanism.replace("_", " "), definition, *cells])
-    return markdown_table(["mechanism", "definition", *(metric.column for metric in of_both)], rows)
+    return markdown_table(["mechanism", "definition", *(metric.column for metric in in_both)], rows)
 
 
 def _original(
@@ -91,9 +92,9 @@ def _original(
         scores, highest = scores_by_unit(config.rationale_unit, probabilities, annotated.clauses)
         thresholds = np.minimum(config.rationale_thresholds[config.mechanisms.index(mechanism)], highest)
         labels = np.zeros(probabilities.shape, dtype=int)
-        for row, of_row in enumerate(labelled["rationale_labels"]):
-            labels[row, : token_counts[row]] = of_row[index]
-        of_mechanism = original_metrics(
+        for row, row_labels in enumerate(labelled["rationale_labels"]):
+            labels[row, : token_counts[row]] = row_labels[index]
+        mechanism_metrics = original_metrics(
             predicted.level_logits[:, index].argmax(-1),
             annotated.levels[:, index],
             (scores >= thresholds[:, None]).astype(int),
@@ -101,5 +102,5 @@ def _original(
             token_counts,
             batch_size,
         )
-        metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
+        metrics |= {f"{mechanism}_{name}": value for name, value in mechanism_metrics.items()}
     return metrics

@@ -120,9 +120,10 @@ def rationale_faithfulness(
             marks = [np.asarray(pair)[position, kept] == 1 for pair, kept in zip(token_marks, words, strict=True)]
             shown = np.flatnonzero(np.asarray(levels)[:, position] > 0)
             marked = np.array([index for index in shown if marks[index].any()], dtype=int)
+            # Generators of several numbers, so that a response is drawn for alike whichever others are measured.
             measured = np.random.default_rng([seed, position]).permutation(marked)[:max_responses]
             measures = [
-                _of_response(
+                _measures(
                     _Probabilities(model, features[int(index)], position, int(levels[index, position]), pad_token_id),
                     marks[index],
                     np.asarray(token_scores[index])[position, words[index]],
@@ -136,7 +137,10 @@ def rationale_faithfulness(
                 "faithfulness_responses": float(len(measures)),
                 "unmarked": float(len(shown) - len(marked)),
                 "marked_share": float(np.mean([marks[index].mean() for index in measured])) if measures else 0.0,
-                **{name: float(np.mean([of[name] for of in measures])) if measures else 0.0 for name in MEASURES},
+                **{
+                    name: float(np.mean([values[name] for values in measures])) if measures else 0.0
+                    for name in MEASURES
+                },
             }
     return results
 
@@ -175,14 +179,15 @@ class _Probabilities:
             stays = ~self.is_word
             stays[self.is_word] = words
             parts.append(self.ids[stays].tolist())
+        # Those of a length together, so that little of a batch is padding.
         order = sorted(range(len(parts)), key=lambda number: len(parts[number]))
-        of_parts = [0.0] * len(parts)
+        levels = [0.0] * len(parts)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             probabilities, _ = self.model.probabilities(*self._logits([parts[number] for number in batch]))
-            for number, of_level in zip(batch, probabilities[:, self.position, self.level].tolist(), strict=True):
-                of_parts[number] = of_level
-        return of_parts
+            for number, probability in zip(batch, probabilities[:, self.position, self.level].tolist(), strict=True):
+                levels[number] = probability
+        return levels
 
     def attribution(self) -> NDArray[np.float32]:
         """`|gradient x input|` of the level's logit, `(token,)` without special tokens."""
@@ -201,7 +206,7 @@ class _Probabilities:
                 logit = self._logits([self.ids.tolist()])[0][0, self.position, self.level]
         finally:
             hook.remove()
-        # Unlike `backward`, it adds to no parameter's gradient.
+        # Unlike `backward`, this adds to no parameter's gradient.
         (gradient,) = torch.autograd.grad(logit, embedded)
         attributed = (gradient * embedded[0].detach()).float().sum(-1).abs()[0, : len(self.ids)]
         return attributed.cpu().numpy()[self.is_word]
@@ -222,7 +227,7 @@ class _Probabilities:
         return ids.to(self.model.device), mask.to(self.model.device)
 
 
-def _of_response(
+def _measures(
     probabilities: _Probabilities,
     marks: NDArray[np.bool_],
     scores: NDArray[Any],
@@ -250,21 +255,23 @@ def _of_response(
     parts = {part.tobytes(): part for tokens in kept.values() for part in tokens}
     whole = np.ones_like(marks)
     parts[whole.tobytes()] = whole
-    of_part = dict(zip(parts, probabilities.of_kept(list(parts.values()), batch_size), strict=True))
+    probability = dict(zip(parts, probabilities.of_kept(list(parts.values()), batch_size), strict=True))
     return {
-        name: of_part[whole.tobytes()] - float(np.mean([of_part[part.tobytes()] for part in tokens]))
+        name: probability[whole.tobytes()] - float(np.mean([probability[part.tobytes()] for part in tokens]))
         for name, tokens in kept.items()
     }
 
 
 def _top(scores: NDArray[Any], count: int) -> NDArray[np.bool_]:
     chosen = np.zeros(len(scores), dtype=bool)
+    # Stable, so that of equal scores the first is taken.
     chosen[np.argsort(-scores, kind="stable")[:count]] = True
     return chosen
 
 
 def _random_spans(marks: NDArray[np.bool_], generator: np.random.Generator) -> NDArray[np.bool_]:
     """Runs of the lengths of those in `marks`, at places of which each is as likely as any other."""
+    # Where a run begins and where it ends, in turn.
     edges = np.flatnonzero(np.diff(marks, prepend=False, append=False))
     lengths = generator.permutation(edges[1::2] - edges[::2])
     # The tokens outside leave a slot before, between and after them; a slot takes one run, or two would become one.

@@ -18,6 +18,7 @@ from ..model.mechanisms import LEVELS
 from ..model.rationale_spans import IGNORE_INDEX
 
 
+# ERASER's: what two spans have in common is at least half of what they cover together.
 IOU_THRESHOLD = 0.5
 
 
@@ -37,6 +38,7 @@ class Metric(NamedTuple):
     hub_name: str | None = None
     original_name: str | None = None
 
+    # By the name, so that the table below says each thing once.
     @property
     def is_of_rationales(self) -> bool:
         """Whether it measures rationales, not levels."""
@@ -61,14 +63,12 @@ REPORTED = (
 def identification_metrics(
     predictions: Sequence[int] | NDArray[np.integer[Any]],
     references: Sequence[int] | NDArray[np.integer[Any]],
-    labels: Sequence[int] = (0, 1, 2),
 ) -> dict[str, float]:
     """Compares predicted levels of communication with annotated ones.
 
     Args:
         predictions: One level a response.
         references: The annotated levels, in the same order. Responses with -100 have no level and are left out.
-        labels: The levels there are, in rising order; each is an index into `LEVELS`.
 
     Returns:
         All values lie in 0..1, but for the kappa, which lies in -1..1; none is ever NaN.
@@ -76,13 +76,13 @@ def identification_metrics(
         - `accuracy`: the share of responses whose level is right.
         - `macro_f1`: the mean of the F1 of each level that occurs in the references or the predictions. A level that
           occurs in neither is left out of the mean, not counted as 0; this is what scikit-learn's
-          `f1_score(average="macro")` does when it is not told the labels, as in Sharma et al. (EMNLP 2020).
+          `f1_score(average="macro")` does when no labels are given, as in Sharma et al. (EMNLP 2020).
         - `f1_no`, `f1_weak`, `f1_strong`: the F1 of one level against the others, `2 * right / (predicted +
           annotated)`; 0 for a level that occurs in neither, though `macro_f1` does not count it.
         - `quadratic_weighted_kappa`: agreement beyond chance where a disagreement weighs as the square of its
           distance (Cohen, "Weighted kappa", Psychological Bulletin 70(4), 1968):
           `1 - sum(w * observed) / sum(w * expected)` with `w[i, j] = (i - j) ** 2` and `expected` the product of the
-          two margins. Where references and predictions are one and the same level throughout it is 0 / 0; we say 0,
+          two margins. Where references and predictions are one and the same level throughout it is 0 / 0, here 0,
           since such data cannot show agreement beyond chance.
 
     Raises:
@@ -93,14 +93,17 @@ def identification_metrics(
         >>> identification_metrics(predictions=[0, 1, 2, 2], references=[0, 1, 2, 0])["accuracy"]
         0.75
     """
-    predicted, annotated = _annotated_levels(predictions, references, labels)
-    occurring = [label for label in labels if label in annotated or label in predicted]
-    level_f1 = f1_score(annotated, predicted, labels=list(labels), average=None, zero_division=0.0)
+    predicted, annotated = _annotated_levels(predictions, references)
+    levels = list(range(len(LEVELS)))
+    occurring = [level for level in levels if level in annotated or level in predicted]
+    level_f1 = f1_score(annotated, predicted, labels=levels, average=None, zero_division=0.0)
+    # scikit-learn gives NaN, with a warning, where everything is one and the same level.
+    kappa = cohen_kappa_score(annotated, predicted, labels=levels, weights="quadratic") if len(occurring) > 1 else 0.0
     return {
         "accuracy": float(accuracy_score(annotated, predicted)),
         "macro_f1": float(f1_score(annotated, predicted, labels=occurring, average="macro", zero_division=0.0)),
-        **{f"f1_{LEVELS[label]}": float(value) for label, value in zip(labels, level_f1, strict=True)},
-        "quadratic_weighted_kappa": _quadratic_weighted_kappa(predicted, annotated, labels, len(occurring)),
+        **{f"f1_{level}": float(value) for level, value in zip(LEVELS, level_f1, strict=True)},
+        "quadratic_weighted_kappa": float(kappa),
     }
 
 
@@ -160,7 +163,11 @@ def rationale_metrics(
     return {**_rationale_summary("annotated", annotated), **_rationale_summary("all", responses)}
 
 
-class _Counts(NamedTuple):
+# Starts and (exclusive) ends of spans in their order, `(span,)` each.
+Spans = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+class Counts(NamedTuple):
     """Right, predicted and annotated units (tokens or spans) of one response, or of several pooled."""
 
     right: int
@@ -187,18 +194,16 @@ class _Response(NamedTuple):
 
     scores: NDArray[np.float64]
     references: NDArray[np.bool_]
-    tokens: _Counts
-    spans: _Counts
+    tokens: Counts
+    spans: Counts
 
 
 def _annotated_levels(
     predictions: Sequence[int] | NDArray[np.integer[Any]],
     references: Sequence[int] | NDArray[np.integer[Any]],
-    labels: Sequence[int],
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Returns predictions and references of the responses that have an annotated level, checked."""
-    if not set(labels) <= set(range(len(LEVELS))):
-        raise ValueError(f"labels {tuple(labels)} are not all among 0..{len(LEVELS) - 1}, the levels {LEVELS}")
+    """Predictions and references of the responses that have an annotated level, checked."""
+    levels = tuple(range(len(LEVELS)))
     predicted, annotated = np.asarray(predictions), np.asarray(references)
     if predicted.shape != annotated.shape or predicted.ndim != 1:
         raise ValueError(
@@ -209,25 +214,14 @@ def _annotated_levels(
     if not kept.any():
         raise ValueError(f"no response to score: all {len(annotated)} references are {IGNORE_INDEX}")
     for name, values in (("prediction", predicted), ("reference", annotated)):
-        wrong = np.flatnonzero(kept & ~np.isin(values, labels))
+        wrong = np.flatnonzero(kept & ~np.isin(values, levels))
         if wrong.size:
-            raise ValueError(
-                f"instance {wrong[0]}: {name} {values[wrong[0]]} is not one of the levels {tuple(labels)}"
-            )
+            raise ValueError(f"instance {wrong[0]}: {name} {values[wrong[0]]} is not one of the levels {levels}")
     return predicted[kept], annotated[kept]
 
 
-def _quadratic_weighted_kappa(
-    predicted: NDArray[Any], annotated: NDArray[Any], labels: Sequence[int], occurring_levels: int
-) -> float:
-    """Returns Cohen's (1968) kappa with squared distances, 0 where it is 0 / 0."""
-    if occurring_levels == 1:
-        return 0.0
-    return float(cohen_kappa_score(annotated, predicted, labels=list(labels), weights="quadratic"))
-
-
 def _rationale_summary(prefix: str, responses: list[_Response]) -> dict[str, float]:
-    """Returns the numbers documented in `rationale_metrics` over the given responses."""
+    """The numbers documented in `rationale_metrics` over the given responses."""
     tokens = [response.tokens for response in responses]
     spans = [response.spans for response in responses]
     pooled_tokens, pooled_spans = _pooled(tokens), _pooled(spans)
@@ -246,7 +240,7 @@ def _rationale_summary(prefix: str, responses: list[_Response]) -> dict[str, flo
 
 
 def _scored_responses(scores: Any, references: Any, threshold: float | Sequence[float]) -> list[_Response]:
-    """Returns the responses that have a position to score, without their -100 positions, counted."""
+    """The responses that have a position to score, without their -100 positions, counted."""
     if len(scores) != len(references):
         raise ValueError(f"there are {len(scores)} responses with scores and {len(references)} with references")
     thresholds = [threshold] * len(scores) if isinstance(threshold, (int, float)) else threshold
@@ -255,8 +249,8 @@ def _scored_responses(scores: Any, references: Any, threshold: float | Sequence[
         kept_scores, kept_references = _scored_positions(index, token_scores, token_references)
         if kept_references.size:
             predicted = kept_scores >= least
-            tokens = _token_counts(predicted, kept_references)
-            spans = _span_counts(predicted, kept_references)
+            tokens = token_counts(predicted, kept_references)
+            spans = span_counts(spans_of(predicted), spans_of(kept_references))
             responses.append(_Response(kept_scores, kept_references, tokens, spans))
     if not responses:
         raise ValueError(f"no response to score: all references of all {len(references)} are {IGNORE_INDEX}")
@@ -264,12 +258,13 @@ def _scored_responses(scores: Any, references: Any, threshold: float | Sequence[
 
 
 def _scored_positions(index: int, scores: Any, references: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Returns scores and references of the response's positions that are not -100, checked."""
+    """Scores and references of the response's positions that are not -100, checked."""
     if len(scores) != len(references):
         raise ValueError(
             f"instance {index}: {len(scores)} scores and {len(references)} references; both must have one for "
             f"each token"
         )
+    # Doubles, or a float32 score of 0.7 would stay below a threshold of 0.7.
     values, labels = np.asarray(scores, dtype=np.float64), np.asarray(references)
     kept = labels != IGNORE_INDEX
     wrong = np.flatnonzero(kept & (labels != 0) & (labels != 1))
@@ -277,7 +272,7 @@ def _scored_positions(index: int, scores: Any, references: Any) -> tuple[NDArray
         raise ValueError(
             f"instance {index}, position {wrong[0]}: reference {labels[wrong[0]]} is not 0, 1 or {IGNORE_INDEX}"
         )
-    # The slack is for means of float32 probabilities. NaN fails both comparisons, and so is found here too.
+    # The slack is for means of float32 probabilities. NaN fails both comparisons, and so is refused here too.
     wrong = np.flatnonzero(kept & ~((values > -1e-6) & (values < 1 + 1e-6)))
     if wrong.size:
         raise ValueError(
@@ -287,47 +282,45 @@ def _scored_positions(index: int, scores: Any, references: Any) -> tuple[NDArray
     return values[kept], labels[kept] == 1
 
 
-def _token_counts(predicted: NDArray[np.bool_], annotated: NDArray[np.bool_]) -> _Counts:
-    """Counts rationale tokens; a predicted one is right when it is annotated too."""
-    return _Counts(int((predicted & annotated).sum()), int(predicted.sum()), int(annotated.sum()))
+def token_counts(predicted: NDArray[Any], annotated: NDArray[Any]) -> Counts:
+    """Counts rationale tokens, 1 of `(token,)`; a predicted one is right when it is annotated too."""
+    return Counts(int((predicted & annotated).sum()), int(predicted.sum()), int(annotated.sum()))
 
 
-def _span_counts(predicted: NDArray[np.bool_], annotated: NDArray[np.bool_]) -> _Counts:
+def span_counts(predicted: Spans, annotated: Spans) -> Counts:
     """Counts spans; a predicted one is right when its best token-IOU with an annotated one is at least 0.5."""
-    predicted_start, predicted_end = _spans(predicted)
-    annotated_start, annotated_end = _spans(annotated)
+    (predicted_start, predicted_end), (annotated_start, annotated_end) = predicted, annotated
+    # Every predicted span with every annotated one; the best of a row reaches 0.5 where any of it does.
     common = np.minimum.outer(predicted_end, annotated_end) - np.maximum.outer(predicted_start, annotated_start)
     common = common.clip(min=0)
     either = np.add.outer(predicted_end - predicted_start, annotated_end - annotated_start) - common
-    right = (common / either >= IOU_THRESHOLD).any(axis=1)
-    return _Counts(int(right.sum()), len(predicted_start), len(annotated_start))
+    # Only the original's spans can be empty: two of these share nothing of nothing, which counts as 0.
+    right = (common / either.clip(min=1) >= IOU_THRESHOLD).any(axis=1)
+    return Counts(int(right.sum()), len(predicted_start), len(annotated_start))
 
 
-def _spans(is_rationale: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Returns starts and (exclusive) ends of the maximal runs of True."""
-    # The zero on either side gives a run that touches the start or the end of the text its edge.
-    steps = np.diff(is_rationale.astype(np.int8), prepend=0, append=0)
+def spans_of(labels: NDArray[Any]) -> Spans:
+    """The maximal runs of 1 in `(token,)`."""
+    # The zero on either side gives a run that touches the start or the end of the text its edge. Unsigned, there
+    # would be no step of -1.
+    steps = np.diff(labels.astype(np.int8), prepend=0, append=0)
     return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
-def _pooled(counts: list[_Counts]) -> _Counts:
-    """Returns the sums over responses."""
-    return _Counts(
-        right=sum(each.right for each in counts),
-        predicted=sum(each.predicted for each in counts),
-        annotated=sum(each.annotated for each in counts),
-    )
+def _pooled(counts: list[Counts]) -> Counts:
+    return Counts(*(sum(column) for column in zip(*counts, strict=True))) if counts else Counts(0, 0, 0)
 
 
-def _f1_of_means(counts: list[_Counts]) -> float:
-    """Returns the F1 of mean precision and mean recall, as `partial_match_score` in ERASER's rationale_benchmark."""
+def _f1_of_means(counts: list[Counts]) -> float:
+    """The F1 of mean precision and mean recall, as `partial_match_score` in ERASER's rationale_benchmark."""
     precision = _mean([each.precision for each in counts if each.predicted])
     recall = _mean([each.recall for each in counts if each.annotated])
     return 2 * precision * recall / (precision + recall) if precision and recall else 0.0
 
 
 def _pooled_average_precision(responses: list[_Response]) -> float:
-    """Returns the average precision over the tokens of all responses; 0 where no token is annotated."""
+    """The average precision over the tokens of all responses; 0 where no token is annotated."""
+    # scikit-learn would warn for each mechanism of each evaluation during training.
     if not any(response.tokens.annotated for response in responses):
         return 0.0
     references = np.concatenate([response.references for response in responses])
@@ -336,5 +329,4 @@ def _pooled_average_precision(responses: list[_Response]) -> float:
 
 
 def _mean(values: list[float]) -> float:
-    """Returns the mean; 0 of nothing."""
     return sum(values) / len(values) if values else 0.0

@@ -12,7 +12,7 @@ from ..model.rationale_decisions import unit_scores
 from .metrics import identification_metrics, rationale_metrics
 
 
-# Metrics of what is shown: those that need no scores.
+# Metrics of what is shown: those that need no scores. AUPRC does, and what is hidden at level 0 has none.
 _SHOWN = ("token_precision_micro", "token_recall_micro", "token_f1_micro", "token_f1_macro", "iou_f1_macro")
 
 
@@ -69,10 +69,11 @@ def metrics_by_mechanism(
         probabilities = predicted.rationale_probabilities[:, :, index]
         scores, highest = scores_by_unit(config.rationale_unit, probabilities, annotated.clauses)
         thresholds = np.minimum(threshold, highest)
-        of_mechanism = identification_metrics(levels, annotated.levels[:, index])
-        of_mechanism |= rationale_metrics(scores, labels, threshold=thresholds.tolist())
-        of_mechanism |= _as_shown(scores, thresholds, levels, labels)
-        metrics |= {f"{mechanism}_{name}": value for name, value in of_mechanism.items()}
+        mechanism_metrics = identification_metrics(levels, annotated.levels[:, index])
+        mechanism_metrics |= rationale_metrics(scores, labels, threshold=thresholds.tolist())
+        mechanism_metrics |= _as_shown(scores, thresholds, levels, labels)
+        metrics |= {f"{mechanism}_{name}": value for name, value in mechanism_metrics.items()}
+    # By this number the best checkpoint of a run is chosen.
     macro_f1 = [metrics[f"{mechanism}_macro_f1"] for mechanism in mechanisms]
     metrics["macro_f1"] = sum(macro_f1) / len(macro_f1)
     return metrics
@@ -91,8 +92,8 @@ def scores_by_unit(unit: str, probabilities: np.ndarray, clauses: np.ndarray) ->
         `min(threshold, highest)`.
     """
     rows = [
-        unit_scores(unit, of_response, of_tokens)
-        for of_response, of_tokens in zip(probabilities.tolist(), clauses.tolist(), strict=True)
+        unit_scores(unit, response_probabilities, response_clauses)
+        for response_probabilities, response_clauses in zip(probabilities.tolist(), clauses.tolist(), strict=True)
     ]
     return np.array([scores for scores, _ in rows]), np.array([highest for _, highest in rows])
 

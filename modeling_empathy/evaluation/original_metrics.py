@@ -24,10 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from .metrics import IOU_THRESHOLD
-
-
-Spans = list[tuple[int, int]]
+from .metrics import Spans, span_counts, spans_of, token_counts
 
 
 def original_metrics(
@@ -60,17 +57,20 @@ def original_metrics(
     sizes = {len(predicted), len(annotated), len(rationales), len(annotated_rationales), len(token_counts)}
     if len(sizes) != 1 or 0 in sizes or batch_size < 1:
         raise ValueError(f"expected as many of each and at least one, got lengths {sorted(sizes)}")
-    of_responses = [
+    rationale_scores = [
+        # Without the first token, `<s>`, which the original leaves out as well.
         _rationale_scores(*(np.asarray(labels)[1:][: scored_length(tokens)] for labels in (marks, gold)))
         for marks, gold, tokens in zip(rationales, annotated_rationales, token_counts, strict=True)
     ]
     batches = []
     for start in range(0, len(predicted), batch_size):
         batch = slice(start, start + batch_size)
-        token_accuracy, token_f1, iou_f1 = np.mean(of_responses[batch], axis=0)
+        token_accuracy, token_f1, iou_f1 = np.mean(rationale_scores[batch], axis=0)
         batches.append(
             {
                 "accuracy": np.mean(predicted[batch] == annotated[batch]),
+                # Levels that the batch lacks are no part of its mean. By this interpretations of one model scored .660
+                # in place of .558 pooled, and emotional reactions .712 in place of .739.
                 "macro_f1": f1_score(annotated[batch], predicted[batch], average="macro", zero_division=0.0),
                 "token_accuracy": token_accuracy,
                 "token_f1": token_f1,
@@ -87,23 +87,12 @@ def scored_length(tokens: int) -> int:
 
 def original_spans(labels: Sequence[int] | NDArray[Any]) -> Spans:
     """Runs of 1 as the original reads them: a run that reaches the end has lost its last token."""
-    steps = np.diff(np.asarray(labels, dtype=np.int8), prepend=0, append=0)
-    starts, ends = np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist()
-    return [(start, end - (end == len(labels))) for start, end in zip(starts, ends, strict=True)]
+    starts, ends = spans_of(np.asarray(labels))
+    return starts, ends - (ends == len(labels))
 
 
 def _rationale_scores(predicted: NDArray[Any], annotated: NDArray[Any]) -> tuple[float, float, float]:
     """Token accuracy, token-F1 and IOU-F1 of one response."""
-    marked = int(predicted.sum() + annotated.sum())
-    token_f1 = 2 * int((predicted & annotated).sum()) / marked if marked else 0.0
-    spans, gold = original_spans(predicted), original_spans(annotated)
-    right = sum(max((_iou(span, other) for other in gold), default=0.0) >= IOU_THRESHOLD for span in spans)
-    # The harmonic mean of right / predicted and right / annotated.
-    iou_f1 = 2 * right / (len(spans) + len(gold)) if right else 0.0
-    return float(np.mean(predicted == annotated)), token_f1, iou_f1
-
-
-def _iou(span: tuple[int, int], other: tuple[int, int]) -> float:
-    common = max(min(span[1], other[1]) - max(span[0], other[0]), 0)
-    either = (span[1] - span[0]) + (other[1] - other[0]) - common
-    return common / either if either else 0.0
+    # Once the spans are the original's, so is their F1: that of all spans of one response.
+    spans = span_counts(original_spans(predicted), original_spans(annotated))
+    return float(np.mean(predicted == annotated)), token_counts(predicted, annotated).f1, spans.f1

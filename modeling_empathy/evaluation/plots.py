@@ -44,21 +44,19 @@ def save_plots(
     except ImportError:
         logger.warning("Plots need matplotlib: pip install 'modeling-empathy[plots]'.")
         return
-    matplotlib.use("Agg")
-    write_whole(folder / "loss_curve.png", partial(_loss_figure(log).savefig, dpi=150))
+    matplotlib.use("Agg")  # needs no display
+    figures = {"loss_curve": _loss_figure(log)}
     labels = [config.id2label[index] for index in range(config.num_labels)]
     for mechanism, counts in confusion.items():
-        figure = _confusion_figure(np.array(counts), labels, mechanism.replace("_", " "))
-        write_whole(folder / f"confusion_{mechanism}.png", partial(figure.savefig, dpi=150))
+        figures[f"confusion_{mechanism}"] = _confusion_figure(np.array(counts), labels, mechanism.replace("_", " "))
     if level_logits is not None and levels is not None:
-        figure = _reliability_figure(level_logits, levels, config)
-        write_whole(folder / "reliability.png", partial(figure.savefig, dpi=150))
+        figures["reliability"] = _reliability_figure(level_logits, levels, config)
+    for name, figure in figures.items():
+        write_whole(folder / f"{name}.png", partial(figure.savefig, dpi=150))
 
 
 def _confusion_figure(counts: np.ndarray, levels: list[str], title: str) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2, 3.8), layout="constrained")
+    figure = _figure(4.2)
     axes = figure.add_subplot()
     # Colour by the share of the annotated level, or the frequent "no" would drown the rest.
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
@@ -77,9 +75,7 @@ def _confusion_figure(counts: np.ndarray, levels: list[str], title: str) -> Any:
 
 
 def _loss_figure(log: list[dict[str, Any]]) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    figure = _figure(6.4)
     axes = figure.add_subplot()
     for key, label, style in (("loss", "training", "-"), ("eval_loss", "validation", "o--")):
         points = [(entry["epoch"], entry[key]) for entry in log if key in entry]
@@ -94,10 +90,8 @@ def _loss_figure(log: list[dict[str, Any]]) -> Any:
 
 
 def _reliability_figure(level_logits: np.ndarray, levels: np.ndarray, config: EmpathyConfig) -> Any:
-    from matplotlib.figure import Figure
-
     names = config.mechanisms
-    figure = Figure(figsize=(3.4 * len(names), 3.8), layout="constrained")
+    figure = _figure(3.4 * len(names))
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
     ways = (
         ("as trained", "o--", level_probabilities(level_logits, [1.0] * len(names))),
@@ -106,12 +100,22 @@ def _reliability_figure(level_logits: np.ndarray, levels: np.ndarray, config: Em
     for index, (panel, mechanism) in enumerate(zip(panels, names, strict=True)):
         panel.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
         for label, style, probabilities in ways:
+            # Fewer bins than the error has: points of a handful of pairs would jump about.
             bins = reliability(probabilities[:, index], levels[:, index], bins=10)
             error = expected_calibration_error(probabilities[:, index], levels[:, index])
             points = [(part.confidence, part.accuracy) for part in bins]
             panel.plot(*zip(*points, strict=True), style, label=f"{label}: ECE {error:.3f}", markersize=4)
+        # Of three levels, the predicted one has at least a third.
         panel.set(title=mechanism.replace("_", " "), xlabel="probability of the predicted level", xlim=(0.3, 1))
         panel.legend(fontsize="small", loc="upper left")
         panel.grid(alpha=0.3)
     panels[0].set(ylabel="share that is right", ylim=(0, 1))
     return figure
+
+
+def _figure(width: float) -> Any:
+    """An empty figure, `width` inches wide."""
+    # Here, because matplotlib need not be installed. Not `pyplot`, which keeps every figure until it is closed.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, 3.8), layout="constrained")

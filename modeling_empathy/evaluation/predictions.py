@@ -1,4 +1,4 @@
-"""What a model says of annotated pairs: as arrays, to be measured, and as rows, to be read."""
+"""What a model predicts for annotated pairs: as arrays, to be measured, and as rows, to be read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def predict(
             output = model(**{name: tensor.to(model.device) for name, tensor in inputs.items()})
             _, rationales = model.probabilities(output.empathy_logits, output.rationale_logits)
         logits = output.empathy_logits[:, positions].float().cpu()
-        # Tokens second, as the Trainer's predictions have them.
+        # Tokens second, as in the Trainer's predictions. To the host batch by batch, or the device would fill up.
         rationales, labels = rationales[:, positions].transpose(1, 2).cpu(), labels.transpose(1, 2)
         batches.append((logits, rationales, levels, labels, clauses))
     all_logits, all_rationales, all_levels, all_labels, all_clauses = zip(*batches, strict=True)
@@ -70,7 +70,7 @@ def _padded(batches: Sequence[torch.Tensor], fill: float) -> np.ndarray:
 
 
 def held_out_predictions(features: datasets.Dataset, predicted: Predicted, config: EmpathyConfig) -> datasets.Dataset:
-    """Joins predictions to the pairs they belong to.
+    """Puts predictions beside the pairs they belong to.
 
     Args:
         features: Rows of [`~modeling_empathy.corpus.features.build_features`], in the order of the predictions.
@@ -81,7 +81,7 @@ def held_out_predictions(features: datasets.Dataset, predicted: Predicted, confi
         For each pair its ids and posts, and for each mechanism a struct of `annotated_level`, `level`, `label`,
         `score`, `level_probabilities` and `rationales`; and for the tokens of the response `token_mask`, 1 in the
         rationale whatever the level, `token_scores`, the probabilities, and `token_labels`, what is annotated (-100 on
-        special tokens and where nothing is said).
+        special tokens and where none is known).
     """
     probabilities = level_probabilities(predicted.level_logits, config.level_temperatures).tolist()
     rows = []
@@ -94,6 +94,7 @@ def held_out_predictions(features: datasets.Dataset, predicted: Predicted, confi
             response_special_tokens_mask=row["response_special_tokens_mask"],
             truncated={},
         )
+        # The arrays are as long as the longest response.
         tokens = len(pair.response_input_ids)
         described = {name: row[name] for name in TEXTS}
         for position, mechanism in enumerate(config.mechanisms):
@@ -125,8 +126,8 @@ def confusion_counts(
         For each mechanism `(annotated level, predicted level)`; pairs without an annotated level are not counted.
     """
     counts = {mechanism: [[0] * len(LEVELS) for _ in LEVELS] for mechanism in mechanisms}
-    for mechanism, of_mechanism in counts.items():
+    for mechanism, table in counts.items():
         for row in predictions[mechanism]:
             if row["annotated_level"] >= 0:
-                of_mechanism[row["annotated_level"]][row["level"]] += 1
+                table[row["annotated_level"]][row["level"]] += 1
     return counts

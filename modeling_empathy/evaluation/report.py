@@ -1,4 +1,4 @@
-"""What a training run says of itself: metrics as a table and as JSON, and a few pairs to read."""
+"""The report of a training run: metrics as a table and as JSON, and a few pairs to read."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ def readable_pairs(predictions: Iterable[dict[str, Any]], mechanisms: Sequence[s
         if not shown:
             blocks.append(f"{mechanism.replace('_', ' ')}: shown in no held-out response")
             continue
+        # By the id where several are equally certain, so that the order of the rows plays no part.
         best = max(shown, key=lambda row: (row[mechanism]["score"], row["rp_id"]))
         result = best[mechanism]
         blocks.append(
@@ -81,6 +82,7 @@ def readable_pairs(predictions: Iterable[dict[str, Any]], mechanisms: Sequence[s
 def highlight(text: str, rationales: Iterable[dict[str, Any]], colour: bool) -> str:
     """Marks the rationales in a text, with terminal colours or with brackets."""
     before, after = ("\033[1;30;43m", "\033[0m") if colour else ("[[", "]]")
+    # From the last to the first, so that offsets hold while the text grows behind them.
     for span in sorted(rationales, key=lambda span: span["start"], reverse=True):
         text = text[: span["start"]] + before + text[span["start"] : span["end"]] + after + text[span["end"] :]
     return text

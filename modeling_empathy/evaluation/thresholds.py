@@ -35,6 +35,7 @@ def tuned_rationale_thresholds(
         if not rows.any():
             thresholds.append(0.5)
             continue
+        # Once, not for each candidate: the threshold plays no part in the scores.
         scores, highest = scores_by_unit(unit, probabilities[rows, :, index], clauses[rows])
         token_f1 = {
             threshold: rationale_metrics(
@@ -42,5 +43,6 @@ def tuned_rationale_thresholds(
             )["annotated_token_f1_macro"]
             for threshold in _CANDIDATES
         }
+        # `max` gives the first of equal ones.
         thresholds.append(max(token_f1, key=token_f1.__getitem__))
     return thresholds

@@ -132,8 +132,8 @@ class EmpathyPreTrainedModel(PreTrainedModel):
     config_class = EmpathyConfig
     base_model_prefix = "empathy"
     supports_gradient_checkpointing = True
-    # Without these, transformers refuses to switch the attention of the whole. What is switched is the encoders';
-    # each states what it supports when it is built.
+    # Without these, transformers refuses to switch the attention of the whole. What is switched is that of the
+    # encoders; each states what it supports when it is built.
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True

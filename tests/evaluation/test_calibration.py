@@ -21,7 +21,7 @@ def calibrated_levels(pairs: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     """Logits `(pair, 1, 3)`, and levels drawn with just their probabilities."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(0, 2, (pairs, 1, 3))
-    levels = np.array([generator.choice(3, p=softmax(of_pair[0])) for of_pair in logits])
+    levels = np.array([generator.choice(3, p=softmax(pair_logits[0])) for pair_logits in logits])
     return logits, levels[:, None]
 
 
@@ -30,24 +30,24 @@ def test_the_error_by_hand():
     labels = np.array([0, 2, 0, 1, -100])
     # Two pairs in the last bin: confidence .945, one right; two at .6, both right. The last pair has no level.
     assert expected_calibration_error(probabilities, labels) == pytest.approx((2 * 0.445 + 2 * 0.4) / 4)
-    found = reliability(probabilities, labels)
-    assert [one.pairs for one in found] == [2, 2]
-    assert [one.accuracy for one in found] == [1.0, 0.5]
+    bins = reliability(probabilities, labels)
+    assert [each.pairs for each in bins] == [2, 2]
+    assert [each.accuracy for each in bins] == [1.0, 0.5]
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_logits_were_scaled_by_is_found(temperature):
     logits, levels = calibrated_levels(4000)
-    [found] = fitted_temperatures(logits * temperature, levels)
-    assert found == pytest.approx(temperature, rel=0.1)
+    [fitted] = fitted_temperatures(logits * temperature, levels)
+    assert fitted == pytest.approx(temperature, rel=0.1)
 
 
 def test_an_overconfident_model_is_brought_closer_on_pairs_that_the_fit_did_not_see():
     logits, levels = calibrated_levels(3000)
     [temperature] = fitted_temperatures(4 * logits, levels)
     fresh, fresh_levels = calibrated_levels(3000, seed=1)
-    found = calibration_by_mechanism(4 * fresh, fresh_levels, ["explorations"], [temperature])["explorations"]
-    assert found["ece_before"] > 0.1 and found["ece"] < 0.03
+    errors = calibration_by_mechanism(4 * fresh, fresh_levels, ["explorations"], [temperature])["explorations"]
+    assert errors["ece_before"] > 0.1 and errors["ece"] < 0.03
 
 
 def test_without_a_known_level_the_temperature_is_one():
@@ -62,20 +62,19 @@ def test_a_temperature_changes_probabilities_alone_wherever_the_model_is_used():
     assert warm(**batch).empathy_logits.equal(logits)
     expected = softmax(logits.detach().numpy() / np.array([1.0, 3.0, 0.5])[:, None], axis=-1)
     np.testing.assert_allclose(level_probabilities(logits.detach().numpy(), [1.0, 3.0, 0.5]), expected, atol=1e-6)
-    given, _ = warm.probabilities(logits, warm(**batch).rationale_logits)
-    np.testing.assert_allclose(given.detach(), expected, atol=1e-6)
+    probabilities, _ = warm.probabilities(logits, warm(**batch).rationale_logits)
+    np.testing.assert_allclose(probabilities.detach(), expected, atol=1e-6)
     seeker = batch["seeker_input_ids"], batch["seeker_attention_mask"]
     response = batch["response_input_ids"], batch["response_attention_mask"]
-    of_graph, _ = _Responses(warm)(*response, warm.seeker_states(*seeker), seeker[1])
-    np.testing.assert_allclose(of_graph.detach(), expected, atol=1e-6)
+    exported, _ = _Responses(warm)(*response, warm.seeker_states(*seeker), seeker[1])
+    np.testing.assert_allclose(exported.detach(), expected, atol=1e-6)
 
     pair = ("I feel alone.", "I am so sorry. What happened?")
-    one, other = (EmpathyPipeline(model=model, tokenizer=wordpiece_tokenizer())(pair) for model in (cold, warm))
-    assert [one[name]["level"] for name in cold.config.mechanisms] == [
-        other[name]["level"] for name in cold.config.mechanisms
-    ]
-    assert one["interpretations"]["score"] > other["interpretations"]["score"] + 1e-3
-    assert one["explorations"]["score"] < other["explorations"]["score"] - 1e-3
+    plain, scaled = (EmpathyPipeline(model=model, tokenizer=wordpiece_tokenizer())(pair) for model in (cold, warm))
+    assert all(plain[name]["level"] == scaled[name]["level"] for name in cold.config.mechanisms)
+    # A temperature above 1 makes less certain, one below 1 more.
+    assert plain["interpretations"]["score"] > scaled["interpretations"]["score"] + 1e-3
+    assert plain["explorations"]["score"] < scaled["explorations"]["score"] - 1e-3
 
 
 @pytest.mark.parametrize("temperatures", [[1.0], [1.0, 0.0, 1.0], [1.0, float("nan"), 1.0], [1.0, float("inf"), 1.0]])
@@ -90,6 +89,7 @@ def test_below_the_asked_probability_the_pipeline_abstains():
     pair = ("I feel alone.", "I am so sorry. What happened?")
     plain = scorer(pair)
     scores = {name: plain[name]["score"] for name in ("emotional_reactions", "interpretations", "explorations")}
+    # Of the three scores the one in the middle: itself it is not below the limit.
     limit = sorted(scores.values())[1]
     result = scorer(pair, abstain_below=limit)
     for name, score in scores.items():

@@ -60,16 +60,16 @@ def features_of(rows: datasets.Dataset, tokenizer=None) -> datasets.Dataset:
 
 
 def logits_pair_by_pair(model):
-    def logits(features: datasets.Dataset) -> np.ndarray:
-        found = []
+    def level_logits(features: datasets.Dataset) -> np.ndarray:
+        logits = []
         for row in features:
             batch = {f"{post}_input_ids": torch.tensor([row[f"{post}_input_ids"]]) for post in ("seeker", "response")}
             batch |= {name.replace("input_ids", "attention_mask"): torch.ones_like(x) for name, x in batch.items()}
             with torch.no_grad():
-                found.append(model(**batch).empathy_logits[0].numpy())
-        return np.array(found)
+                logits.append(model(**batch).empathy_logits[0].numpy())
+        return np.array(logits)
 
-    return logits
+    return level_logits
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -109,6 +109,7 @@ def test_a_tokenizer_without_special_tokens_leaves_nothing_to_read():
 def test_a_model_that_reads_the_seeker_post_loses_by_it():
     features = features_of(rows_of())
     lengths = {len(ids) for ids in features["seeker_input_ids"]}
+    # By its length the model below recognizes a post.
     assert len(lengths) == len(POSTS)
     level_of = {ids: number % 3 for number, ids in enumerate(sorted(lengths))}
     levels = [[level_of[len(ids)]] * 3 for ids in features["seeker_input_ids"]]
@@ -118,16 +119,17 @@ def test_a_model_that_reads_the_seeker_post_loses_by_it():
         # An empty post has level 0.
         return np.array([[np.eye(3)[level_of.get(len(ids), 0)]] * 3 for ids in of["seeker_input_ids"]])
 
-    for found in context_use(reads_length, features, byte_level_bpe_tokenizer(), MECHANISMS).values():
-        assert found["accuracy"] == found["macro_f1"] == 1.0
+    for measured in context_use(reads_length, features, byte_level_bpe_tokenizer(), MECHANISMS).values():
+        assert measured["accuracy"] == measured["macro_f1"] == 1.0
         shuffled = [level_of[len(ids)] for ids in with_shuffled_seeker_posts(features)["seeker_input_ids"]]
-        changed = np.mean([one != own[0] for one, own in zip(shuffled, levels, strict=True)])
-        assert 0 < changed == pytest.approx(found["levels_changed_shuffled"])
-        assert found["accuracy_lost_shuffled"] == pytest.approx(changed)
-        zeros = np.mean([own[0] == 0 for own in levels])
-        assert found["accuracy_emptied"] == pytest.approx(zeros)
-        assert [found["accuracy_lost_emptied"], found["levels_changed_emptied"]] == pytest.approx([1 - zeros] * 2)
-        assert found["macro_f1_lost_emptied"] == pytest.approx(1 - found["macro_f1_emptied"]) and zeros < 1
+        changed = np.mean([level != row[0] for level, row in zip(shuffled, levels, strict=True)])
+        assert 0 < changed == pytest.approx(measured["levels_changed_shuffled"])
+        assert measured["accuracy_lost_shuffled"] == pytest.approx(changed)
+        zeros = np.mean([row[0] == 0 for row in levels])
+        assert measured["accuracy_emptied"] == pytest.approx(zeros)
+        assert measured["accuracy_lost_emptied"] == pytest.approx(1 - zeros)
+        assert measured["levels_changed_emptied"] == pytest.approx(1 - zeros)
+        assert measured["macro_f1_lost_emptied"] == pytest.approx(1 - measured["macro_f1_emptied"]) and zeros < 1
 
 
 def test_a_model_without_cross_attention_loses_nothing():
@@ -136,16 +138,18 @@ def test_a_model_without_cross_attention_loses_nothing():
         logits_pair_by_pair(model), features_of(rows_of()), byte_level_bpe_tokenizer(), MECHANISMS
     )
     changed = ("levels_changed_shuffled", "levels_changed_emptied")
-    assert any(found[name] > 0 for found in with_attention.values() for name in changed)
+    # The model as it is does change levels, or the zeros below would show nothing.
+    assert any(measured[name] > 0 for measured in with_attention.values() for name in changed)
     for head in model.mechanism_heads.values():
+        # All that reaches a response from its seeker post goes through this layer; what is left is a constant.
         torch.nn.init.zeros_(head.attention.output.weight)
     results = context_use(logits_pair_by_pair(model), features_of(rows_of()), byte_level_bpe_tokenizer(), MECHANISMS)
     assert list(results) == list(MECHANISMS)
-    for found in results.values():
+    for measured in results.values():
         for change in ("shuffled", "emptied"):
-            assert found[f"levels_changed_{change}"] == 0
+            assert measured[f"levels_changed_{change}"] == 0
             for metric in ("accuracy", "macro_f1"):
-                assert found[f"{metric}_{change}"] == found[metric] and found[f"{metric}_lost_{change}"] == 0
+                assert measured[f"{metric}_{change}"] == measured[metric] and measured[f"{metric}_lost_{change}"] == 0
 
 
 def test_pairs_without_an_annotated_level_count_as_changed_alone():
@@ -156,10 +160,10 @@ def test_pairs_without_an_annotated_level_count_as_changed_alone():
     def always_two_unless_empty(of: datasets.Dataset) -> np.ndarray:
         return np.array([[np.eye(3)[2 if len(ids) > 2 else 0]] * 3 for ids in of["seeker_input_ids"]])
 
-    found = context_use(always_two_unless_empty, features, byte_level_bpe_tokenizer(), MECHANISMS)
-    assert [found[mechanism]["accuracy"] for mechanism in MECHANISMS] == [1.0, pytest.approx(1 / 7), 1.0]
-    assert {found[mechanism]["levels_changed_emptied"] for mechanism in MECHANISMS} == {1.0}
-    assert {found[mechanism]["levels_changed_shuffled"] for mechanism in MECHANISMS} == {0.0}
+    results = context_use(always_two_unless_empty, features, byte_level_bpe_tokenizer(), MECHANISMS)
+    assert [results[mechanism]["accuracy"] for mechanism in MECHANISMS] == [1.0, pytest.approx(1 / 7), 1.0]
+    assert {results[mechanism]["levels_changed_emptied"] for mechanism in MECHANISMS} == {1.0}
+    assert {results[mechanism]["levels_changed_shuffled"] for mechanism in MECHANISMS} == {0.0}
 
 
 def test_the_table_has_a_row_for_each_mechanism():

@@ -41,9 +41,9 @@ def random_case(lengths: list[int], mechanisms: int = 3, seed: int = 0) -> tuple
     generator = np.random.default_rng(seed)
     features = features_of([generator.integers(5, 64, size=length).tolist() for length in lengths], seed)
     scores = [generator.random((mechanisms, length + 2)) for length in lengths]
-    marks = [(of_pair > 0.6).astype(int) for of_pair in scores]
-    for of_pair in marks:
-        of_pair[:, 1] = 1
+    marks = [(pair_scores > 0.6).astype(int) for pair_scores in scores]
+    for pair_marks in marks:
+        pair_marks[:, 1] = 1
     return features, generator.integers(1, 3, size=(len(lengths), mechanisms)), scores, marks
 
 
@@ -91,17 +91,18 @@ def brute_force_measures(model, row, mechanism: int, level: int, scores, marks) 
     rationale = {number for number in everything if marks[number + 1]}
     rankings = {"": scores[1:-1]}
     chosen = {"": rationale}
+    # The brute force below feeds embeddings without padding, which such a model would have to see.
     if not model.config.attend_to_padding:
         rankings["_gradient"] = brute_force_attribution(model, row, mechanism, level)
         chosen["_gradient"] = best(rankings["_gradient"], len(rationale))
-    found = {}
+    measures = {}
     for choice, ranking in rankings.items():
-        found[f"comprehensiveness{choice}"] = moved(everything - chosen[choice])
-        found[f"sufficiency{choice}"] = moved(chosen[choice])
+        measures[f"comprehensiveness{choice}"] = moved(everything - chosen[choice])
+        measures[f"sufficiency{choice}"] = moved(chosen[choice])
         bins = [best(ranking, ceil(len(everything) * share)) for share in (0.01, 0.05, 0.1, 0.2, 0.5)]
-        found[f"aopc_comprehensiveness{choice}"] = sum(moved(everything - one) for one in bins) / 5
-        found[f"aopc_sufficiency{choice}"] = sum(moved(one) for one in bins) / 5
-    return found
+        measures[f"aopc_comprehensiveness{choice}"] = sum(moved(everything - top) for top in bins) / 5
+        measures[f"aopc_sufficiency{choice}"] = sum(moved(top) for top in bins) / 5
+    return measures
 
 
 @pytest.mark.parametrize(
@@ -120,17 +121,17 @@ def test_the_same_as_pair_by_pair(family, config):
     pad_token_id = PAD_TOKEN_IDS[family]
     results = rationale_faithfulness(model, features, levels, scores, marks, pad_token_id=pad_token_id, batch_size=3)
     assert list(results) == list(MECHANISMS)
-    for mechanism, found in enumerate(results.values()):
-        assert found["faithfulness_responses"] == 4 and found["unmarked"] == 0
+    for mechanism, measured in enumerate(results.values()):
+        assert measured["faithfulness_responses"] == 4 and measured["unmarked"] == 0
         expected = [
-            brute_force_measures(model, row, mechanism, of_pair[mechanism], own[mechanism], marked[mechanism])
-            for row, of_pair, own, marked in zip(features, levels, scores, marks, strict=True)
+            brute_force_measures(model, row, mechanism, *(by_mechanism[mechanism] for by_mechanism in annotation))
+            for row, *annotation in zip(features, levels, scores, marks, strict=True)
         ]
         for name in expected[0]:
-            assert found[name] == pytest.approx(np.mean([one[name] for one in expected]), abs=2e-5), name
-        assert any(abs(found[name]) > 0.01 for name in expected[0]), "the tokens make a difference to this model"
-        shares = [of_pair[mechanism, 1:-1].mean() for of_pair in marks]
-        assert found["marked_share"] == pytest.approx(np.mean(shares))
+            assert measured[name] == pytest.approx(np.mean([measures[name] for measures in expected]), abs=2e-5), name
+        assert any(abs(measured[name]) > 0.01 for name in expected[0]), "the tokens make a difference to this model"
+        shares = [pair_marks[mechanism, 1:-1].mean() for pair_marks in marks]
+        assert measured["marked_share"] == pytest.approx(np.mean(shares))
 
 
 def test_random_choices_are_the_mean_over_all_choices():
@@ -138,19 +139,19 @@ def test_random_choices_are_the_mean_over_all_choices():
     [row] = features = features_of([[10, 20, 30, 50, 60]])
     marks, scores = np.array([[0, 0, 1, 0, 0, 0, 0]] * 3), np.full((3, 7), 0.5)
     options = {"pad_token_id": 1, "draws": 4000}
-    found = rationale_faithfulness(model, features, np.full((1, 3), 2), [scores], [marks], **options)[MECHANISMS[0]]
+    measured = rationale_faithfulness(model, features, np.full((1, 3), 2), [scores], [marks], **options)[MECHANISMS[0]]
 
     def expected(count: int, delete: bool) -> float:
-        chosen = [set(one) for one in combinations(range(5), count)]
-        kept = [set(range(5)) - one for one in chosen] if delete else chosen
+        chosen = [set(tokens) for tokens in combinations(range(5), count)]
+        kept = [set(range(5)) - tokens for tokens in chosen] if delete else chosen
         whole = brute_force_probability(model, row, set(range(5)), 0, 2)
-        return float(np.mean([whole - brute_force_probability(model, row, one, 0, 2) for one in kept]))
+        return float(np.mean([whole - brute_force_probability(model, row, tokens, 0, 2) for tokens in kept]))
 
     for measure, delete in (("comprehensiveness", True), ("sufficiency", False)):
-        assert found[f"{measure}_random"] == pytest.approx(expected(1, delete), abs=0.02)
+        assert measured[f"{measure}_random"] == pytest.approx(expected(1, delete), abs=0.02)
         # Of five tokens 1, 5, 10 and 20 % are one, 50 % are three.
         in_bins = (4 * expected(1, delete) + expected(3, delete)) / 5
-        assert found[f"aopc_{measure}_random"] == pytest.approx(in_bins, abs=0.02)
+        assert measured[f"aopc_{measure}_random"] == pytest.approx(in_bins, abs=0.02)
 
 
 def test_random_spans_are_as_long_as_the_rationales_and_anywhere():
@@ -177,6 +178,7 @@ class ReadsOneToken(EmpathyModel):
         super().__init__(config)
         with torch.no_grad():
             weight = self.responder_encoders[0].get_input_embeddings().weight
+            # So that an embedding says nothing but whether a token is `KEY`.
             weight.zero_()
             weight[KEY] = 1.0
 
@@ -195,26 +197,29 @@ def test_a_model_that_reads_the_rationale_alone_is_faithful():
     responses = [[10, 11, KEY, 12, 13, 14], [KEY, *range(5, 25)], [7, 8, 9, KEY]]
     features = features_of(responses)
     marks = [np.array([[token == KEY for token in [0, *words, 0]]] * 3).astype(int) for words in responses]
-    found = rationale_faithfulness(model, features, np.full((3, 3), 2), marks, marks, pad_token_id=1)["explorations"]
+    results = rationale_faithfulness(model, features, np.full((3, 3), 2), marks, marks, pad_token_id=1)
+    measured = results["explorations"]
     with_key, without = (1 / (1 + exp(-8) + exp(-5 - 8)), exp(-4) / (exp(4) + exp(-9) + exp(-4)))
     drop = with_key - without
     assert drop > 0.99
     for choice in ("", "_gradient"):
-        assert found[f"comprehensiveness{choice}"] == pytest.approx(drop, abs=1e-5)
-        assert found[f"sufficiency{choice}"] == pytest.approx(0, abs=1e-6)
-        assert found[f"aopc_comprehensiveness{choice}"] == pytest.approx(drop, abs=1e-5)
+        assert measured[f"comprehensiveness{choice}"] == pytest.approx(drop, abs=1e-5)
+        assert measured[f"sufficiency{choice}"] == pytest.approx(0, abs=1e-6)
+        assert measured[f"aopc_comprehensiveness{choice}"] == pytest.approx(drop, abs=1e-5)
+    # Chosen at random, that one token is met less often than not.
     for prefix in ("", "aopc_"):
-        assert found[f"{prefix}comprehensiveness_random"] < 0.6
-        assert found[f"{prefix}sufficiency_random"] > 0.4
+        assert measured[f"{prefix}comprehensiveness_random"] < 0.6
+        assert measured[f"{prefix}sufficiency_random"] > 0.4
 
 
 def test_where_the_rationale_is_the_response_every_choice_is_the_same():
     features, levels, scores, _ = random_case([3, 6])
-    marks = [np.ones_like(of_pair) for of_pair in scores]
-    for found in rationale_faithfulness(tiny_model(), features, levels, scores, marks, pad_token_id=1).values():
-        assert found["marked_share"] == 1
-        assert found["comprehensiveness"] == found["comprehensiveness_random"] == found["comprehensiveness_gradient"]
-        assert found["sufficiency"] == found["sufficiency_random"] == found["sufficiency_gradient"] == 0
+    marks = [np.ones_like(pair_scores) for pair_scores in scores]
+    for measured in rationale_faithfulness(tiny_model(), features, levels, scores, marks, pad_token_id=1).values():
+        assert measured["marked_share"] == 1
+        for choice in ("_random", "_gradient"):
+            assert measured["comprehensiveness"] == measured[f"comprehensiveness{choice}"]
+            assert measured["sufficiency"] == measured[f"sufficiency{choice}"] == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"share_responder_encoder": False, "freeze_seeker_encoder": False}])
@@ -225,6 +230,7 @@ def test_the_model_is_left_as_it_was(options):
     model.train()
     model.mechanism_heads["explorations"].eval()
     for index, parameter in enumerate(model.parameters()):
+        # Of every setting some, so that a value that is set for all alike would show.
         parameter.requires_grad_(index % 3 > 0)
         parameter.grad = torch.full_like(parameter, index) if index % 2 else None
     modes = {name: module.training for name, module in model.named_modules()}
@@ -232,7 +238,7 @@ def test_the_model_is_left_as_it_was(options):
     assert {True, False} == set(modes.values()) == set(required.values())
 
     with torch.no_grad():
-        found = rationale_faithfulness(model, *case, pad_token_id=1)
+        results = rationale_faithfulness(model, *case, pad_token_id=1)
 
     assert {name: module.training for name, module in model.named_modules()} == modes
     assert {name: parameter.requires_grad for name, parameter in model.named_parameters()} == required
@@ -240,7 +246,7 @@ def test_the_model_is_left_as_it_was(options):
         assert (parameter.grad == index).all() if index % 2 else parameter.grad is None
     assert not any(module._forward_hooks for module in model.modules())
     for mechanism in MECHANISMS:
-        assert found[mechanism] == pytest.approx(expected[mechanism], abs=1e-6), "no dropout while it is measured"
+        assert results[mechanism] == pytest.approx(expected[mechanism], abs=1e-6), "no dropout while it is measured"
 
 
 def test_which_responses_are_measured():
@@ -250,28 +256,29 @@ def test_which_responses_are_measured():
     marks[1][0, 0] = 1  # a special token is no word of the rationale
     levels[:, 1] = 0
     model, options = tiny_model(), {"pad_token_id": 1}
-    found = rationale_faithfulness(model, features, levels, scores, marks, **options)
-    counted = [(of_one["faithfulness_responses"], of_one["unmarked"]) for of_one in found.values()]
+    results = rationale_faithfulness(model, features, levels, scores, marks, **options)
+    counted = [(measured["faithfulness_responses"], measured["unmarked"]) for measured in results.values()]
     assert counted == [(2, 1), (0, 0), (5, 0)]
-    assert {found[MECHANISMS[1]][name] for name in MEASURES} == {0.0}
+    assert {results[MECHANISMS[1]][name] for name in MEASURES} == {0.0}
 
     def only(index: int) -> dict[str, float]:
-        of_one = np.zeros_like(levels)
-        of_one[index, 2] = levels[index, 2]
-        return rationale_faithfulness(model, features, of_one, scores, marks, **options)[MECHANISMS[2]]
+        shown = np.zeros_like(levels)
+        shown[index, 2] = levels[index, 2]
+        return rationale_faithfulness(model, features, shown, scores, marks, **options)[MECHANISMS[2]]
 
     alone = [only(index) for index in range(5)]
     for name in MEASURES:  # the draws too: what is drawn for a response does not depend on the others
-        assert found[MECHANISMS[2]][name] == pytest.approx(np.mean([one[name] for one in alone]), abs=1e-6)
+        assert results[MECHANISMS[2]][name] == pytest.approx(np.mean([measured[name] for measured in alone]), abs=1e-6)
     cut = {}
     for seed in range(8):
         options |= {"max_responses": 1, "seed": seed}
         cut[seed] = rationale_faithfulness(model, features, levels, scores, marks, **options)[MECHANISMS[2]]
         assert cut[seed]["faithfulness_responses"] == 1 and cut[seed]["unmarked"] == 0
         assert any(
-            cut[seed]["comprehensiveness"] == pytest.approx(one["comprehensiveness"], abs=1e-6) for one in alone
+            cut[seed]["comprehensiveness"] == pytest.approx(measured["comprehensiveness"], abs=1e-6)
+            for measured in alone
         )
-    assert len({round(one["comprehensiveness"], 6) for one in cut.values()}) > 1, "the seed decides which"
+    assert len({round(measured["comprehensiveness"], 6) for measured in cut.values()}) > 1, "the seed decides which"
     assert rationale_faithfulness(model, features, levels, scores, marks, **options)[MECHANISMS[2]] == cut[7]
 
 

@@ -46,8 +46,8 @@ def test_a_stored_length_of_2n_minus_1_scores_padding():
 
 
 def test_a_span_that_ends_the_text_loses_its_last_token():
-    assert original_spans([0, 1, 1, 0, 1]) == [(1, 3), (4, 4)]
-    assert original_spans([1, 1, 1]) == [(0, 2)]
+    assert list(zip(*original_spans([0, 1, 1, 0, 1]), strict=True)) == [(1, 3), (4, 4)]
+    assert list(zip(*original_spans([1, 1, 1]), strict=True)) == [(0, 2)]
     # 12 positions, 11 behind the first, all of them scored: a right span of one token at the end counts as wrong.
     at_the_end = [0] * 11 + [1]
     assert rationale(at_the_end, at_the_end, 12, "iou_f1") == 0.0
@@ -73,34 +73,35 @@ def plainly(levels, annotated, marks, gold, tokens, batch_size):
     """The definitions, position by position."""
 
     def spans(row):
-        found, start = [], None
+        runs, start = [], None
         for position, mark in enumerate(row):
             if mark and start is None:
                 start = position
             if not mark and start is not None:
-                found.append((start, position))
+                runs.append((start, position))
                 start = None
-        return found if start is None else [*found, (start, len(row) - 1)]
+        return runs if start is None else [*runs, (start, len(row) - 1)]
 
-    def one(row, other):
-        hits = sum(a == b == 1 for a, b in zip(row, other, strict=True))
-        count = sum(row) + sum(other)
+    def scores_of(row, gold_row):
+        hits = sum(a == b == 1 for a, b in zip(row, gold_row, strict=True))
+        count = sum(row) + sum(gold_row)
         right = 0
         for span in spans(row):
             best = 0.0
-            for target in spans(other):
+            for target in spans(gold_row):
                 union = set(range(*span)) | set(range(*target))
                 best = max(best, len(set(range(*span)) & set(range(*target))) / len(union) if union else 0.0)
             right += best >= 0.5
         precision = right / len(spans(row)) if spans(row) else 0
-        recall = right / len(spans(other)) if spans(other) else 0
+        recall = right / len(spans(gold_row)) if spans(gold_row) else 0
         iou = 2 * precision * recall / (precision + recall) if precision and recall else 0
-        return sum(a == b for a, b in zip(row, other, strict=True)) / len(row), 2 * hits / count if count else 0, iou
+        accuracy = sum(a == b for a, b in zip(row, gold_row, strict=True)) / len(row)
+        return accuracy, 2 * hits / count if count else 0, iou
 
     batches = []
     for start in range(0, len(levels), batch_size):
         rows = range(start, min(start + batch_size, len(levels)))
-        scores = [one(*(list(x[r][1:])[: 2 * (tokens[r] - 1) - 1] for x in (marks, gold))) for r in rows]
+        scores = [scores_of(*(list(x[r][1:])[: 2 * (tokens[r] - 1) - 1] for x in (marks, gold))) for r in rows]
         right = [levels[r] == annotated[r] for r in rows]
         macro = f1_score([annotated[r] for r in rows], [levels[r] for r in rows], average="macro", zero_division=0)
         batches.append([np.mean(right), macro, *np.mean(scores, axis=0)])
@@ -112,13 +113,15 @@ def test_all_of_it_against_a_plain_rewriting(seed):
     random = np.random.default_rng(seed)
     size, batch_size = int(random.integers(1, 40)), int(random.choice([1, 7, 32]))
     tokens = random.integers(3, LENGTH + 1, size)
+    # In threes, so that there are spans of more than a token, and some that reach the end.
     marks, gold = (np.repeat(random.integers(0, 2, (size, LENGTH // 3)), 3, axis=1) for _ in range(2))
+    # About half of the annotated rows become a predicted one, or hardly any span would be right.
     gold[random.random(size) < 0.5] = marks[random.random(size) < 0.5][:1]
     levels, annotated = random.integers(0, 3, (2, size))
-    found = original_metrics(levels, annotated, marks, gold, tokens, batch_size)
+    metrics = original_metrics(levels, annotated, marks, gold, tokens, batch_size)
     names = ("accuracy", "macro_f1", "token_accuracy", "token_f1", "iou_f1")
     expected = plainly(levels, annotated, marks, gold, tokens, batch_size)
-    assert [found[name] for name in names] == pytest.approx(list(expected), abs=1e-12)
+    assert [metrics[name] for name in names] == pytest.approx(list(expected), abs=1e-12)
 
 
 def test_what_does_not_fit_together_is_refused():

@@ -18,7 +18,7 @@ RESPONSE = "I'm so sorry. What happened?"
 
 
 def prediction(rp_id: str, score: float, spans: list[tuple[int, int]], level: int = 2) -> dict:
-    said = {
+    result = {
         "annotated_level": 1,
         "level": level,
         "label": ("no", "weak", "strong")[level],
@@ -28,11 +28,12 @@ def prediction(rp_id: str, score: float, spans: list[tuple[int, int]], level: in
         ],
     }
     return {"rp_id": rp_id, "seeker_post": f"post {rp_id}", "response_post": RESPONSE} | dict.fromkeys(
-        MECHANISMS, said
+        MECHANISMS, result
     )
 
 
 def test_rationales_are_marked_where_they_stand():
+    # Out of order: what is put in at one must not move the other.
     spans = [{"start": 14, "end": 28}, {"start": 0, "end": 12}]
     assert highlight(RESPONSE, spans, colour=False) == "[[I'm so sorry]]. [[What happened?]]"
     assert highlight(RESPONSE, [], colour=True) == RESPONSE
@@ -67,6 +68,7 @@ def test_metrics_name_arguments_and_versions(tmp_path):
 
 
 def test_without_matplotlib_a_run_ends_without_plots(tmp_path, monkeypatch):
+    # None makes an import fail as if the package were not there.
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     save_plots(tmp_path, [], EmpathyConfig(), {"explorations": [[1, 0, 0]] * 3}, np.zeros((1, 3, 3)), np.zeros((1, 3)))
     assert list(tmp_path.iterdir()) == []
@@ -83,4 +85,4 @@ def test_files_appear_whole_or_not_at_all(tmp_path):
     with pytest.raises(RuntimeError, match="disk full"):
         write_whole(path, half)
     assert path.read_text() == "first"
-    assert [one.name for one in path.parent.iterdir()] == ["file.txt"]
+    assert [file.name for file in path.parent.iterdir()] == ["file.txt"]
