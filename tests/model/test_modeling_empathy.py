@@ -27,6 +27,7 @@ def test_shapes_and_losses_for_every_family(family, share_responder_encoder, mec
     assert output.empathy_logits.shape == (3, len(mechanisms), 3)
     assert output.rationale_logits.shape == (3, len(mechanisms), 12, 2)
     assert len(model.responder_encoders) == (1 if share_responder_encoder else len(mechanisms))
+    # The weights of the losses are a half each unless the configuration says otherwise.
     expected = 0.5 * output.identification_loss + 0.5 * output.rationale_loss
     torch.testing.assert_close(output.loss, expected)
     assert output.loss > 0
@@ -38,9 +39,10 @@ def test_save_and_load_gives_the_same_outputs(family, tmp_path):
     batch = batch_of(LENGTHS, family)
     model.save_pretrained(tmp_path)
     loaded = EmpathyModel.from_pretrained(tmp_path)
+    # As transformers gives every loaded model.
     assert not loaded.training
-    for one, other in zip(model(**batch).to_tuple(), loaded(**batch).to_tuple(), strict=True):
-        assert torch.equal(one, other)
+    for expected, tensor in zip(model(**batch).to_tuple(), loaded(**batch).to_tuple(), strict=True):
+        assert torch.equal(expected, tensor)
     for name in ("mechanisms", "level_weights", "share_responder_encoder", "rationale_thresholds", "id2label"):
         assert getattr(loaded.config, name) == getattr(model.config, name)
 
@@ -79,6 +81,7 @@ def test_padding_and_company_change_nothing(family, level_pooling):
     batch = batch_of(LENGTHS, family)
     together = model(**without_labels(batch))
     for index, (seeker, response) in enumerate(LENGTHS):
+        # Without padding and alone; the batch has both.
         alone = model(
             batch["seeker_input_ids"][index : index + 1, :seeker],
             torch.ones(1, seeker, dtype=torch.long),
@@ -103,9 +106,9 @@ def test_attend_to_padding_lets_padding_in():
 
 def test_a_response_is_scored_by_its_seeker_post():
     model, batch = tiny_model(), without_labels(batch_of(LENGTHS))
-    other = {**batch, "seeker_input_ids": batch["seeker_input_ids"].flip(0)}
-    other["seeker_attention_mask"] = batch["seeker_attention_mask"].flip(0)
-    moved = (model(**batch).empathy_logits - model(**other).empathy_logits).abs().amax(dim=(1, 2))
+    exchanged = {**batch, "seeker_input_ids": batch["seeker_input_ids"].flip(0)}
+    exchanged["seeker_attention_mask"] = batch["seeker_attention_mask"].flip(0)
+    moved = (model(**batch).empathy_logits - model(**exchanged).empathy_logits).abs().amax(dim=(1, 2))
     assert moved[0] > 1e-3 and moved[2] > 1e-3
 
 
@@ -119,6 +122,7 @@ def test_sdpa_equals_eager(family, tmp_path):
         assert model.responder_encoders[0].config._attn_implementation == implementation
         outputs[implementation] = model(**batch)
     torch.testing.assert_close(outputs["sdpa"].empathy_logits, outputs["eager"].empathy_logits, atol=1e-5, rtol=1e-4)
+    # What is computed for padding means nothing, and the two need not agree on it.
     mask = batch["response_attention_mask"].bool()[:, None].expand(-1, 3, -1)
     torch.testing.assert_close(
         outputs["sdpa"].rationale_logits[mask], outputs["eager"].rationale_logits[mask], atol=1e-5, rtol=1e-4
@@ -127,8 +131,8 @@ def test_sdpa_equals_eager(family, tmp_path):
 
 def test_tuple_equals_dict():
     model, batch = tiny_model(), batch_of(LENGTHS)
-    for one, other in zip(model(**batch).to_tuple(), model(**batch, return_dict=False), strict=True):
-        assert torch.equal(one, other)
+    for expected, tensor in zip(model(**batch).to_tuple(), model(**batch, return_dict=False), strict=True):
+        assert torch.equal(expected, tensor)
 
 
 def test_gradient_checkpointing_gives_the_same_gradients():
@@ -138,6 +142,7 @@ def test_gradient_checkpointing_gives_the_same_gradients():
         if checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.train()
+        # The encoders have dropout of their own, of which each of the two models would draw another.
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
@@ -149,6 +154,7 @@ def test_gradient_checkpointing_gives_the_same_gradients():
 
 
 def test_building_on_the_meta_device():
+    # As `from_pretrained` does, where reading a number of a tensor raises.
     with torch.device("meta"):
         model = EmpathyModel(EmpathyConfig(encoder_config=tiny_encoder_config()))
     assert all(parameter.is_meta for parameter in model.parameters())
@@ -166,6 +172,7 @@ def test_only_a_trained_seeker_encoder_moves(frozen, tmp_path):
     expected = {"responder_encoders", "mechanism_heads"} | (set() if frozen else {"seeker_encoder"})
     assert moved == expected
     assert model.seeker_encoder.training != frozen
+    # A parameter without a gradient would keep DistributedDataParallel waiting for it.
     unused = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert not unused, "DistributedDataParallel needs every trainable parameter in the loss"
 
@@ -191,6 +198,7 @@ def test_missing_labels_say_nothing():
     ]
     torch.testing.assert_close(output.rationale_loss, torch.stack(by_hand).mean())
 
+    # A mean over nothing is 0 and not NaN, which would end a training.
     batch["empathy_labels"][:] = -100
     batch["rationale_labels"][:] = -100
     assert model(**batch).loss == 0
@@ -237,6 +245,7 @@ def test_from_encoder_starts_every_encoder_from_the_pretrained_one(tmp_path):
     model = EmpathyModel.from_encoder(tmp_path / "encoder", share_responder_encoder=False, lambda_EI=1.0)
     assert model.config.lambda_EI == 1.0
     expected = {name: weight for name, weight in pretrained.state_dict().items() if not name.startswith("pooler")}
+    # The encoders are built without the pooler that the pretrained one has.
     for encoder in (model.seeker_encoder, *model.responder_encoders):
         weights = encoder.state_dict()
         assert weights.keys() == expected.keys()

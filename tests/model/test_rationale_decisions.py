@@ -13,7 +13,9 @@ def clauses_in(text: str) -> list[str]:
     offsets = [(index, index + 1) for index in range(len(text))]
     numbers = clauses_of_tokens(text, offsets, [0] * len(text))
     assert numbers == sorted(numbers)
-    return ["".join(text[index] for index in range(len(text)) if numbers[index] == one) for one in sorted({*numbers})]
+    return [
+        "".join(text[index] for index in range(len(text)) if numbers[index] == number) for number in sorted({*numbers})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -38,17 +40,18 @@ def test_every_token_is_in_the_clause_of_its_word_whatever_the_tokenizer(make_to
     encoding = make_tokenizer()(text, return_offsets_mapping=True, return_special_tokens_mask=True)
     offsets, special = encoding["offset_mapping"], encoding["special_tokens_mask"]
     numbers = clauses_of_tokens(text, offsets, special)
-    found = set()
+    clauses_seen = set()
     for (start, end), is_special, number in zip(offsets, special, numbers, strict=True):
         if is_special:
             assert number == -1
         elif start < end:
-            found.add(number)
+            clauses_seen.add(number)
             assert number == sum(end > len(before) for before in ("Sorry, ", "Sorry, friend. "))
-    assert found == {0, 1, 2}
+    assert clauses_seen == {0, 1, 2}
 
 
 def decided(probabilities: list[float], threshold: float) -> tuple[list[float], float]:
+    # Three clauses: three tokens, three tokens, one.
     text, offsets = "a b, c d. e", [(0, 0), (0, 1), (2, 3), (3, 4), (5, 6), (7, 8), (8, 9), (10, 11), (0, 0)]
     clauses = clauses_of_tokens(text, offsets, [1, 0, 0, 0, 0, 0, 0, 0, 1])
     scores, highest = unit_scores("clause", probabilities, clauses)
@@ -61,6 +64,7 @@ def test_tokens_that_are_decided_each_by_itself_keep_their_probability():
 
 
 def test_tokens_get_the_mean_of_their_clause_and_padding_keeps_its_own():
+    # The last two are padding, behind the tokens; the first and the ninth special tokens.
     scores, threshold = decided([0.9, 0.9, 0.3, 0.6, 0.1, 0.2, 0.3, 0.4, 0.9, 0.7, 0.8], 0.5)
     assert scores == pytest.approx([0.9, 0.6, 0.6, 0.6, 0.2, 0.2, 0.2, 0.4, 0.9, 0.7, 0.8])
     assert threshold == 0.5
@@ -81,9 +85,9 @@ def test_the_pipeline_shows_whole_clauses_where_the_model_decides_by_clause():
         model = tiny_model("bert", seed=seed, rationale_unit="clause", rationale_thresholds=[0.6] * 3)
         result = EmpathyPipeline(model=model, tokenizer=wordpiece_tokenizer())(("I feel alone.", text))
         for mechanism in model.config.mechanisms:
-            said = result[mechanism]
-            assert bool(said["rationales"]) == (said["level"] > 0)
-            for span in said["rationales"]:
+            described = result[mechanism]
+            assert bool(described["rationales"]) == (described["level"] > 0)
+            for span in described["rationales"]:
                 shown += 1
                 assert span["start"] in starts and span["end"] in ends
     assert shown > 3

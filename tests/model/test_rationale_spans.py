@@ -77,20 +77,20 @@ def encode(tokenizer: PreTrainedTokenizerFast, text: str, **options: object) -> 
     return encoding["offset_mapping"], encoding["special_tokens_mask"]
 
 
-def owned_characters(text: str, offsets: Interval) -> set[int]:
+def characters_of(text: str, offsets: Interval) -> set[int]:
     """The characters a token stands for, one by one: without the white space around its words, if it has any."""
-    owned = list(range(*offsets))
-    if all(text[index].isspace() for index in owned):
-        return set(owned)
-    while text[owned[0]].isspace():
-        del owned[0]
-    while text[owned[-1]].isspace():
-        del owned[-1]
-    return set(owned)
+    indices = list(range(*offsets))
+    if all(text[index].isspace() for index in indices):
+        return set(indices)
+    while text[indices[0]].isspace():
+        del indices[0]
+    while text[indices[-1]].isspace():
+        del indices[-1]
+    return set(indices)
 
 
-def joined(text: str, parts: list[Interval]) -> list[Interval]:
-    """Sorted parts, one where only white space or nothing is between them."""
+def merged(text: str, parts: list[Interval]) -> list[Interval]:
+    """Sorted parts, a single one where only white space or nothing is between them."""
     result: list[Interval] = []
     for start, end in parts:
         if result and all(character.isspace() for character in text[result[-1][1] : start]):
@@ -100,6 +100,7 @@ def joined(text: str, parts: list[Interval]) -> list[Interval]:
 
 
 def examples(number: int) -> settings:
+    # No deadline: the first example of a tokenizer pays for loading it, and slow machines would fail.
     return settings(max_examples=number, deadline=None)
 
 
@@ -129,7 +130,7 @@ def test_labels_are_those_of_a_character_by_character_count(
 
     assert len(labels) == len(offsets) >= 40
     for label, token, is_special in zip(labels, offsets, special, strict=True):
-        expected = IGNORE_INDEX if is_special else int(bool(owned_characters(text, token) & in_spans))
+        expected = IGNORE_INDEX if is_special else int(bool(characters_of(text, token) & in_spans))
         assert label == expected
 
 
@@ -144,9 +145,9 @@ def test_words_come_back_from_their_labels(tokenizer: PreTrainedTokenizerFast, d
     offsets, special = encode(tokenizer, text)
 
     labels = spans_to_token_labels(text, offsets, special, spans)
-    found = token_scores_to_spans(text, offsets, special, [float(label) for label in labels])
+    rationales = token_scores_to_spans(text, offsets, special, [float(label) for label in labels])
 
-    assert [(span.start, span.end) for span in found] == joined(text, spans)
+    assert [(span.start, span.end) for span in rationales] == merged(text, spans)
 
 
 @examples(120)
@@ -156,27 +157,33 @@ def test_every_word_with_a_passing_token_is_in_a_span_and_no_other(
 ) -> None:
     text, units, _ = data.draw(composed_texts())
     offsets, special = encode(tokenizer, text)
-    owned = [
-        set() if is_special else owned_characters(text, token)
-        for token, is_special in zip(offsets, special, strict=True)
+    token_characters = [
+        set() if is_special else characters_of(text, token) for token, is_special in zip(offsets, special, strict=True)
     ]
     for unit in units:
-        assert any(characters & set(range(*unit)) for characters in owned), f"no token for {text[slice(*unit)]!r}"
-    visible = [index for index, characters in enumerate(owned) if any(not text[i].isspace() for i in characters)]
+        assert any(characters & set(range(*unit)) for characters in token_characters), (
+            f"no token for {text[slice(*unit)]!r}"
+        )
+    visible = [
+        index for index, characters in enumerate(token_characters) if any(not text[i].isspace() for i in characters)
+    ]
     scores = data.draw(
-        st.lists(st.floats(0, 1).map(lambda score: round(score, 3)), min_size=len(owned), max_size=len(owned))
+        st.lists(st.floats(0, 1).map(lambda score: round(score, 3)), min_size=len(offsets), max_size=len(offsets))
     )
+    # At least one token passes, so that no example is about nothing.
     scores[data.draw(st.sampled_from(visible))] = 0.75
 
-    found = token_scores_to_spans(text, offsets, special, scores, threshold=0.6)
+    rationales = token_scores_to_spans(text, offsets, special, scores, threshold=0.6)
 
-    passed = set().union(*(characters for characters, score in zip(owned, scores, strict=True) if score >= 0.6))
-    expected = joined(text, [unit for unit in units if passed & set(range(*unit))])
+    passed = set().union(
+        *(characters for characters, score in zip(token_characters, scores, strict=True) if score >= 0.6)
+    )
+    expected = merged(text, [unit for unit in units if passed & set(range(*unit))])
     assert expected
-    assert [(span.start, span.end) for span in found] == expected
-    for span in found:
+    assert [(span.start, span.end) for span in rationales] == expected
+    for span in rationales:
         covered = set(range(span.start, span.end))
-        inside = [score for characters, score in zip(owned, scores, strict=True) if characters & covered]
+        inside = [score for characters, score in zip(token_characters, scores, strict=True) if characters & covered]
         assert span.text == text[span.start : span.end] == span.text.strip() != ""
         assert span.score == pytest.approx(sum(inside) / len(inside))
 
@@ -186,25 +193,27 @@ def test_every_word_with_a_passing_token_is_in_a_span_and_no_other(
 def test_spans_of_any_text_are_sorted_apart_trimmed_and_start_at_no_mark(
     tokenizer: PreTrainedTokenizerFast, data: st.DataObject
 ) -> None:
+    # Characters at which spans may not be cut, in every order.
     nasty = st.text(alphabet="e\u0301\u200d🇫👍🏽' -.我 \n", max_size=20)
     text = data.draw(st.text(max_size=20)) + "a" + data.draw(nasty)
     offsets, special = encode(tokenizer, text)
     scores = data.draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=len(offsets), max_size=len(offsets)))
+    # A letter that surely is marked, or many examples would have no span to look at.
     the_a = text.index("a")
     for index, (start, end) in enumerate(offsets):
         if start <= the_a < end and not special[index]:
             scores[index] = 1.0
 
-    found = token_scores_to_spans(text, offsets, special, scores)
+    rationales = token_scores_to_spans(text, offsets, special, scores)
 
-    assert any(span.start <= the_a < span.end for span in found)
-    for span in found:
+    assert any(span.start <= the_a < span.end for span in rationales)
+    for span in rationales:
         assert span.text == text[span.start : span.end] == span.text.strip() != ""
         for edge in {span.start, span.end} - {0, len(text)}:
             if not text[edge - 1].isspace():
                 assert unicodedata.category(text[edge])[0] != "M"
                 assert not (text[edge - 1].isalpha() and text[edge].isalpha() and text[edge - 1 : edge + 1].isascii())
-    for before, after in pairwise(found):
+    for before, after in pairwise(rationales):
         assert text[before.end : after.start].strip()
 
 
@@ -220,14 +229,14 @@ def test_truncated_spans_are_those_with_characters_after_the_last_token(
     kept = [range(*token) for token, is_special in zip(offsets, special, strict=True) if not is_special]
     after = set(range(max((index for token in kept for index in token), default=-1) + 1, len(text)))
 
-    found = truncated_spans(offsets, special, units + chunks)
+    cut = truncated_spans(offsets, special, units + chunks)
 
-    assert found == [span for span in units + chunks if after & set(range(*span))]
-    assert chunks[-1] in found
+    assert cut == [span for span in units + chunks if after & set(range(*span))]
+    assert chunks[-1] in cut
     if max_length == 2:  # room for the special tokens only
-        assert found == units + chunks
+        assert cut == units + chunks
     # A span that lies after the cut is lost; the labels cannot show it.
-    for span in found:
+    for span in cut:
         if span[0] in after:
             assert 1 not in spans_to_token_labels(text, offsets, special, [span])
 
@@ -251,13 +260,14 @@ def test_white_space_tokens_keep_their_offsets_and_empty_tokens_overlap_nothing(
 def test_every_byte_of_an_emoji_is_labelled_and_any_of_them_brings_the_whole_emoji_back() -> None:
     text = f"love {FAMILY} 🇫🇷🇯🇵"
     offsets, special = encode(byte_level_bpe_tokenizer(), text)
+    # Each byte is a token of its own.
     assert len(offsets) > len(text)
     end = 5 + len(FAMILY)
     tokens = [index for index, (start, stop) in enumerate(offsets) if start >= 5 and 5 < stop <= end]
     labels = spans_to_token_labels(text, offsets, special, [(5, end)])
     assert [index for index, label in enumerate(labels) if label == 1] == tokens
     for index in tokens:
-        scores = [float(other == index) for other in range(len(offsets))]
+        scores = [float(token == index) for token in range(len(offsets))]
         assert [span.text for span in token_scores_to_spans(text, offsets, special, scores)] == [FAMILY]
     scores = [float(start == len(text) - 3) for start, _ in offsets]  # the second half of the first flag
     assert [span.text for span in token_scores_to_spans(text, offsets, special, scores)] == ["🇫🇷"]
@@ -275,23 +285,24 @@ def test_half_a_word_is_completed_and_its_score_is_the_mean_of_its_tokens() -> N
 def test_spans_merge_over_white_space_only() -> None:
     text = "I'm sorry  \n for you, so sorry"
     words = [(0, 3), (4, 9), (13, 16), (17, 20), (20, 21), (22, 24), (25, 30)]
-    found = token_scores_to_spans(text, words, [0] * 7, [1, 1, 1, 0, 0, 1, 1])
-    assert [span.text for span in found] == ["I'm sorry  \n for", "so sorry"]
-    found = token_scores_to_spans(text, words, [0] * 7, [1, 1, 1, 1, 0, 1, 1])
-    assert [span.text for span in found] == ["I'm sorry  \n for you", "so sorry"]
+    rationales = token_scores_to_spans(text, words, [0] * 7, [1, 1, 1, 0, 0, 1, 1])
+    assert [span.text for span in rationales] == ["I'm sorry  \n for", "so sorry"]
+    rationales = token_scores_to_spans(text, words, [0] * 7, [1, 1, 1, 1, 0, 1, 1])
+    assert [span.text for span in rationales] == ["I'm sorry  \n for you", "so sorry"]
 
 
 def test_a_run_of_tokens_is_one_span_over_characters_that_the_tokenizer_drops() -> None:
     text = "so \x00 sorry"
     offsets, special = encode(wordpiece_tokenizer(), text)
+    # BERT's normalizer drops the control character.
     assert (3, 4) not in offsets
     [span] = token_scores_to_spans(text, offsets, special, [1.0] * len(offsets))
     assert span == RationaleSpan(0, 10, text, 1.0)
 
 
 def test_tokens_may_come_in_any_order() -> None:
-    found = token_scores_to_spans("so sorry, dear", [(10, 14), (3, 8), (0, 2), (8, 9)], [0] * 4, [1, 1, 1, 0])
-    assert [span.text for span in found] == ["so sorry", "dear"]
+    rationales = token_scores_to_spans("so sorry, dear", [(10, 14), (3, 8), (0, 2), (8, 9)], [0] * 4, [1, 1, 1, 0])
+    assert [span.text for span in rationales] == ["so sorry", "dear"]
 
 
 def test_thresholds_zero_and_one() -> None:

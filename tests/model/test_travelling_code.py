@@ -20,6 +20,7 @@ from tests.without_package import run_without_package
 TOKENIZERS = {"bert": wordpiece_tokenizer, "roberta": byte_level_bpe_tokenizer, "xlm-roberta": unigram_tokenizer}
 LENGTHS = [(9, 7), (4, 12), (6, 3)]
 PAIRS = [["I feel alone.", "I am so sorry. What happened?"], ["I failed", "Why? Nobody cares " * 20]]
+# Spelt out: a file more or less changes every checkpoint that is published from now on.
 TRAVELLING = {
     "configuration_empathy.py",
     "encoded_pairs.py",
@@ -57,36 +58,39 @@ def load(folder="model", **how):
     return AutoModel.from_pretrained(folder, trust_remote_code=True, **how)
 
 def logits(model):
-    return [one.flatten().tolist() for one in model(**batch).to_tuple()]
+    return [tensor.flatten().tolist() for tensor in model(**batch).to_tuple()]
 
+# Posts as tensors, so that the model alone is compared; pairs as text go through the pipeline that travelled.
 batch, pairs = torch.load("batch.pt", weights_only=True), {PAIRS!r}
 first = logits(load())
 config = AutoConfig.from_pretrained("model", trust_remote_code=True)
 scorer = pipeline(model="model", trust_remote_code=True, device="cpu")
-said = {{"config": config.mechanisms, "logits": first, "scores": scorer(pairs, batch_size=2)}}
-said["local"] = logits(load(local_files_only=True))
-said["device_map"] = logits(load(device_map="cpu"))
-said["eager"] = logits(load(attn_implementation="eager"))
-said["bfloat16"] = [str(parameter.dtype) for parameter in load(dtype="bfloat16").parameters()]
-said["tokens"] = AutoTokenizer.from_pretrained("model", trust_remote_code=True)(pairs[0][0])["input_ids"]
+loaded = {{"config": config.mechanisms, "logits": first, "scores": scorer(pairs, batch_size=2)}}
+loaded["local"] = logits(load(local_files_only=True))
+loaded["device_map"] = logits(load(device_map="cpu"))
+loaded["eager"] = logits(load(attn_implementation="eager"))
+loaded["bfloat16"] = [str(parameter.dtype) for parameter in load(dtype="bfloat16").parameters()]
+loaded["tokens"] = AutoTokenizer.from_pretrained("model", trust_remote_code=True)(pairs[0][0])["input_ids"]
 # What was loaded without the package can be passed on without it.
 load().save_pretrained("again")
 scorer.tokenizer.save_pretrained("again")
-said["again"] = pipeline("empathy", model="again", trust_remote_code=True, device="cpu")(pairs)
-print(json.dumps(said))
+loaded["again"] = pipeline("empathy", model="again", trust_remote_code=True, device="cpu")(pairs)
+print(json.dumps(loaded))
 """
-    said = json.loads(run_without_package(script, tmp_path))
+    loaded = json.loads(run_without_package(script, tmp_path))
     with torch.no_grad():
-        expected = [one.flatten().tolist() for one in model(**batch).to_tuple()]
-    assert len(expected) == 2 and said["config"] == model.config.mechanisms
-    assert said["logits"] == said["local"] == said["device_map"] == expected
-    for one, other in zip(said["eager"], expected, strict=True):
-        assert one == pytest.approx(other, abs=1e-4)
-    assert set(said["bfloat16"]) == {"torch.bfloat16"}
-    assert said["tokens"] == TOKENIZERS[family]()(PAIRS[0][0])["input_ids"]
+        expected = [tensor.flatten().tolist() for tensor in model(**batch).to_tuple()]
+    assert len(expected) == 2 and loaded["config"] == model.config.mechanisms
+    assert loaded["logits"] == loaded["local"] == loaded["device_map"] == expected
+    for logits, exact in zip(loaded["eager"], expected, strict=True):
+        assert logits == pytest.approx(exact, abs=1e-4)
+    assert set(loaded["bfloat16"]) == {"torch.bfloat16"}
+    assert loaded["tokens"] == TOKENIZERS[family]()(PAIRS[0][0])["input_ids"]
     scores = EmpathyPipeline.from_pretrained(tmp_path / "model", device="cpu")(PAIRS, batch_size=2)
-    assert said["scores"] == json.loads(json.dumps(scores))
-    assert [one["explorations"]["level"] for one in said["again"]] == [one["explorations"]["level"] for one in scores]
+    assert loaded["scores"] == json.loads(json.dumps(scores))
+    assert [result["explorations"]["level"] for result in loaded["again"]] == [
+        result["explorations"]["level"] for result in scores
+    ]
     assert {path.name for path in (tmp_path / "again").glob("*.py")} == TRAVELLING
 
 
@@ -96,14 +100,15 @@ def test_with_the_package_the_same_calls_give_the_same(tmp_path):
     trusted = AutoModel.from_pretrained(tmp_path, trust_remote_code=True)
     loaded = AutoModel.from_pretrained(tmp_path)  # registered, the package's own classes need no permission
     assert type(loaded) is EmpathyModel and type(loaded.config) is EmpathyConfig
-    for one in (trusted, loaded):
-        assert torch.equal(one(**batch).empathy_logits, model(**batch).empathy_logits)
+    for model_again in (trusted, loaded):
+        assert torch.equal(model_again(**batch).empathy_logits, model(**batch).empathy_logits)
     assert pipeline(model=str(tmp_path), trust_remote_code=True, device="cpu")(PAIRS) == expected
-    own = pipeline(
+    given = pipeline(
         "empathy", model=loaded, tokenizer=EmpathyPipeline.from_pretrained(tmp_path).tokenizer, device="cpu"
     )
-    assert type(own) is EmpathyPipeline and own(PAIRS) == expected
+    assert type(given) is EmpathyPipeline and given(PAIRS) == expected
     assert AutoModel.from_pretrained(tmp_path, dtype="bfloat16").dtype == torch.bfloat16
+    # Whole parts of the model on different devices, as accelerate splits one that does not fit.
     parts = {"seeker_encoder": "cpu", "responder_encoders": "disk", "mechanism_heads": "cpu"}
     for device_map in ({"": "cpu"}, "auto", parts):
         spread = AutoModel.from_pretrained(tmp_path, device_map=device_map, offload_folder=str(tmp_path / "offload"))
@@ -139,6 +144,7 @@ def test_a_nested_encoder_brings_no_code_of_its_own():
     with pytest.raises(ValueError, match="only encoders that transformers itself ships"):
         EmpathyConfig(encoder_config={"model_type": "empathy"})
 
+    # As code that came with a checkpoint could have registered it.
     class OtherConfig(BertConfig):
         model_type = "other-bert"
 
@@ -146,6 +152,7 @@ def test_a_nested_encoder_brings_no_code_of_its_own():
     for given in (OtherConfig(), {"model_type": "other-bert"}):
         with pytest.raises(ValueError, match="only encoders that transformers itself ships"):
             EmpathyConfig(encoder_config=given)
+    # As an instance has it that was itself loaded with code of its own.
     with_code = BertConfig()
     with_code.auto_map = {"AutoModel": "evil--code.Model"}
     assert not getattr(EmpathyConfig(encoder_config=with_code).encoder_config, "auto_map", None)
@@ -153,6 +160,7 @@ def test_a_nested_encoder_brings_no_code_of_its_own():
 
 def test_code_that_a_nested_encoder_names_is_not_run(tmp_path):
     model = saved(tmp_path)
+    # Importing the module would leave a file.
     trace = tmp_path / "was-run"
     (tmp_path / "evil.py").write_text(f"open({str(trace)!r}, 'w')\nfrom transformers import BertModel as Evil\n")
     written = json.loads((tmp_path / "config.json").read_text())
