@@ -20,7 +20,7 @@ def matrix_rates(dtype: torch.dtype, device: str = "cpu", size: int = 2048) -> d
     linear = torch.nn.Linear(size, size, bias=False, device=device, dtype=dtype)
     ways: dict[str, torch.nn.Module] = {"torch": linear}
     if device == "cpu" and suits_onednn(linear.weight):
-        ways["packed"] = OneDnnLinear(linear)
+        ways["oneDNN"] = OneDnnLinear(linear)
     inputs = torch.randn(size, size, device=device).to(dtype)
     return {name: 2 * size**3 / _shortest(way, inputs, device) / 1e9 for name, way in ways.items()}
 
