@@ -114,9 +114,18 @@ def entered(run: Callable[[], Any], root: Path) -> set[Path]:
     passed: set[Path] = set()
     folders = tuple(str(root / name) for name in PACKAGES)
 
+    def is_importing(frame: FrameType | None) -> bool:
+        """Whether a frame runs because a module of the packages is being imported, as the body of a class does."""
+        while frame is not None:
+            if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(folders):
+                return True
+            frame = frame.f_back
+        return False
+
     def profile(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code.co_name != "<module>" and frame.f_code.co_filename.startswith(folders):
-            passed.add(Path(frame.f_code.co_filename))
+        path = frame.f_code.co_filename
+        if event == "call" and path.startswith(folders) and Path(path) not in passed and not is_importing(frame):
+            passed.add(Path(path))
 
     threading.setprofile(profile)
     sys.setprofile(profile)
