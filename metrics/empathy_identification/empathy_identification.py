@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# One import a line: `evaluate.load` reads the lines, of each only the first module, to see whether it is installed.
+# One module a line: `evaluate.load` reads the imports as text, to see whether each is installed.
 import datasets
 import evaluate
 

@@ -1,7 +1,7 @@
 """How far a level's probability can be taken at its word, and the temperature that brings it closer.
 
 Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: logits are divided by one temperature, fitted on
-held-out data, before they become probabilities. It changes no decision, only how certain it is said to be.
+held-out data, before they become probabilities. It changes no decision, only how certain it appears.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def fitted_temperatures(logits: np.ndarray, labels: np.ndarray) -> list[float]:
         least = minimize_scalar(
             _surprise, bounds=np.log(_TEMPERATURES).tolist(), method="bounded", args=(mechanism_logits, levels)
         )
-        # Rounded, as the search itself is no more exact and the number is to be read in a `config.json`.
+        # Rounded, as the search is hardly more exact and the number is to be read in a `config.json`.
         temperatures.append(round(float(np.exp(least.x)), 4))
     return temperatures
 

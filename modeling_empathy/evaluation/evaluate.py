@@ -48,7 +48,7 @@ def evaluate_checkpoint(
     """
     config = model.config
     max_length = config.max_post_length
-    # The original scores what a model says of padding.
+    # The original also scores the padding.
     padded_length = max_length if "original" in definitions else config.padded_length
     collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length, with_clauses=True)
     features = build_features(rows, tokenizer, mechanisms, max_length=max_length)

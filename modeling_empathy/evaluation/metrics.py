@@ -264,7 +264,6 @@ def _scored_positions(index: int, scores: Any, references: Any) -> tuple[NDArray
             f"instance {index}: {len(scores)} scores and {len(references)} references; both must have one for "
             f"each token"
         )
-    # Doubles, or a float32 score of 0.7 would stay below a threshold of 0.7.
     values, labels = np.asarray(scores, dtype=np.float64), np.asarray(references)
     kept = labels != IGNORE_INDEX
     wrong = np.flatnonzero(kept & (labels != 0) & (labels != 1))
@@ -320,7 +319,7 @@ def _f1_of_means(counts: list[Counts]) -> float:
 
 def _pooled_average_precision(responses: list[_Response]) -> float:
     """The average precision over the tokens of all responses; 0 where no token is annotated."""
-    # scikit-learn would warn for each mechanism of each evaluation during training.
+    # scikit-learn would warn each time.
     if not any(response.tokens.annotated for response in responses):
         return 0.0
     references = np.concatenate([response.references for response in responses])

@@ -12,7 +12,7 @@ from ..model.rationale_decisions import unit_scores
 from .metrics import identification_metrics, rationale_metrics
 
 
-# Metrics of what is shown: those that need no scores. AUPRC does, and what is hidden at level 0 has none.
+# Metrics of what is shown: those that need no scores.
 _SHOWN = ("token_precision_micro", "token_recall_micro", "token_f1_micro", "token_f1_macro", "iou_f1_macro")
 
 

@@ -40,8 +40,8 @@ def original_metrics(
     Args:
         levels: `(response,)`, predicted.
         annotated_levels: `(response,)`.
-        rationales: `(response, token)`, predicted, 0 or 1; padded to the fixed length with what the model says of
-            padding.
+        rationales: `(response, token)`, predicted, 0 or 1; padded to the fixed length with what is predicted
+            for padding.
         annotated_rationales: `(response, token)`, 0 or 1, in the original's labelling; padded with 0.
         token_counts: `(response,)`, tokens of each response, special tokens included and padding not.
         batch_size: Responses that are averaged first; 32 as in the original.

@@ -30,7 +30,7 @@ def predict(
     batch_size: int = 32,
     show_progress: bool = False,
 ) -> tuple[Predicted, Annotated]:
-    """Computes what a model says of features, and gathers what is annotated in them.
+    """Computes what a model predicts for features, and gathers what is annotated in them.
 
     Args:
         model: In evaluation mode.

@@ -137,7 +137,7 @@ class EmpathyConfig(PreTrainedConfig):
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one for each of {self.mechanisms!r}.")
         if not 0 <= self.level_smoothing < 1:
             raise ValueError(f"level_smoothing={self.level_smoothing!r}: a share from 0 to below 1.")
-        # NaN fails both comparisons.
+        # NaN fails every comparison.
         if not all(0 < temperature < float("inf") for temperature in self.level_temperatures):
             raise ValueError(f"level_temperatures={self.level_temperatures!r}: logits are divided by them; above 0.")
 

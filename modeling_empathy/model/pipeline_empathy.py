@@ -110,7 +110,7 @@ class EmpathyPipeline(Pipeline):
         return super().__call__(inputs, **kwargs)
 
     def _stream(self, pairs: Iterator[Any], batch_size: int | None = None, **kwargs: Any) -> Iterator[dict[str, Any]]:
-        """Reads a batch of pairs only once the one before is scored; early versions of transformers read all first."""
+        """Scores any iterable, a batch at a time; the base class streams generators and data sets alone."""
         batch_size = batch_size or self._batch_size or 1
         while batch := list(islice(pairs, batch_size)):
             yield from super().__call__(batch, batch_size=batch_size, **kwargs)

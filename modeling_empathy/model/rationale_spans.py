@@ -173,9 +173,9 @@ def extend_to_words(text: str, start: int, end: int) -> tuple[int, int]:
     """Widens a span to the nearest word boundaries, so that it cuts no word and no visible character.
 
     A word is letters, digits and underscores with their marks, with apostrophes and hyphens between them ("don’t",
-    "self-care") and with separators between digits ("24/7", "1.5"). An emoji with all that is joined to it, a flag,
+    "self-care") and with separators between digits ("24/7", "1.5"). An emoji with all that belongs to it, a flag,
     and any other character with its marks are each a unit; so are ideographs, kana and Thai, Lao, Khmer and Myanmar
-    letters, whose words no white space parts. White space joins nothing: a span is not widened there.
+    letters, whose words no white space parts. No word goes across white space: a span is not widened there.
 
     Args:
         text: The text.
@@ -217,7 +217,7 @@ def _token_extents(
         if text is not None:
             if end > len(text):
                 raise ValueError(f"Token {index} has offsets ({start}, {end}) in a text of {len(text)} characters.")
-            # The ends are looked at first, because copying the text of every token takes most of the time.
+            # The ends are looked at first, because copying the text of every token takes time.
             if start < end and (text[start].isspace() or text[end - 1].isspace()):
                 covered = text[start:end]
                 if covered.strip():

@@ -1,4 +1,4 @@
-"""From probabilities to what is said of a pair: levels, and the words that show them."""
+"""From probabilities to the result of a pair: levels, and the words that show them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ResultOptions:
 def describe_pair(
     pair: EncodedPair, probabilities: Probabilities, config: EmpathyConfig, options: ResultOptions
 ) -> dict[str, Any]:
-    """What the model says of a pair.
+    """Makes the result of a pair.
 
     Args:
         pair: The tokenized pair.
@@ -99,7 +99,7 @@ def describe_mechanism(
     config: EmpathyConfig,
     options: ResultOptions,
 ) -> dict[str, Any]:
-    """What the model says of one mechanism in one response.
+    """Makes the result of one mechanism.
 
     Args:
         pair: The tokenized pair.

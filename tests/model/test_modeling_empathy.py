@@ -172,7 +172,6 @@ def test_only_a_trained_seeker_encoder_moves(frozen, tmp_path):
     expected = {"responder_encoders", "mechanism_heads"} | (set() if frozen else {"seeker_encoder"})
     assert moved == expected
     assert model.seeker_encoder.training != frozen
-    # A parameter without a gradient would keep DistributedDataParallel waiting for it.
     unused = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert not unused, "DistributedDataParallel needs every trainable parameter in the loss"
 

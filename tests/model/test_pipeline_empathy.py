@@ -49,7 +49,7 @@ def test_a_batch_gives_what_each_pair_alone_gives_in_order(family, batch_size):
     assert len(together) == len(PAIRS)
     for expected, result in zip(alone, together, strict=True):
         assert_same(result, expected)
-    assert len({result["explorations"]["score"] for result in alone}) == len(PAIRS), "pairs can't be told apart"
+    assert len({result["explorations"]["score"] for result in alone}) == len(PAIRS), "pairs can't be distinguished"
 
 
 def test_padding_that_is_attended_to_is_always_as_long():
@@ -68,6 +68,7 @@ def test_loading_a_checkpoint_asks_nothing(tmp_path, monkeypatch):
     scorer.model.save_pretrained(tmp_path)
     scorer.tokenizer.save_pretrained(tmp_path)
 
+    # transformers asks whether to run a checkpoint's code where it is given no configuration of a known class.
     asked: list[str] = []
     monkeypatch.setattr("builtins.input", asked.append)
     assert_same(EmpathyPipeline.from_pretrained(tmp_path)(PAIRS[0]), scorer(PAIRS[0]))
@@ -95,7 +96,7 @@ def test_a_generator_is_read_as_it_is_scored():
 
     results = scorer(pairs(), batch_size=2)
     first = next(iter(results))
-    # transformers 5.0 read the whole generator before the first result.
+    # Early versions of transformers 5 read the whole generator before the first result.
     assert len(read) < len(PAIRS)
     assert_same(first, scorer(PAIRS[0]))
 
@@ -207,6 +208,7 @@ def test_columns_give_what_pairs_give():
     assert isinstance(as_list, list)
     streamed = scorer({"seeker_post": data["seeker_post"], "response_post": data["response_post"]}, batch_size=2)
     assert not isinstance(streamed, list)
+    # As transformers itself feeds two columns to its pipelines for pairs of texts.
     keyed = scorer(KeyPairDataset(data, "seeker_post", "response_post"), batch_size=2)
     for form in (as_list, scorer(data[:]), streamed, keyed):
         form = list(form)

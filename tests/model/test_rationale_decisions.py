@@ -73,7 +73,7 @@ def test_tokens_get_the_mean_of_their_clause_and_padding_keeps_its_own():
 def test_where_no_clause_reaches_the_threshold_the_best_one_does():
     scores, threshold = decided([0.9, 0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.4, 0.9], 0.5)
     assert [score >= threshold for score in scores[1:-1]] == [False] * 6 + [True]
-    assert scores[7] == threshold == 0.4, "what is said of the clause is not raised"
+    assert scores[7] == threshold == 0.4, "the score of the clause is not raised"
 
 
 def test_the_pipeline_shows_whole_clauses_where_the_model_decides_by_clause():

@@ -119,7 +119,8 @@ def test_with_the_package_the_same_calls_give_the_same(tmp_path):
 
 
 def test_all_of_the_room_travels_as_it_is(tmp_path):
-    # What it may import is the rule of the rooms, in tests/test_rooms.py.
+    # What it may import is the rule of the rooms, in tests/test_rooms.py. `__init__` stays behind: it is empty, and a
+    # checkpoint's folder is flat.
     tiny_model().save_pretrained(tmp_path)
     room = Path(modeling_empathy.__file__).parent / "model"
     files = {path.name: path.read_bytes() for path in tmp_path.glob("*.py")}
