@@ -118,7 +118,6 @@ TESTED_IN = {
     "evaluation.metrics_by_mechanism": ("training/test_trainer.py", "metrics_by_mechanism"),
     "evaluation.plots": ("evaluation/test_report.py", "save_plots"),
     "evaluation.predictions": ("training/test_train_hf.py", "test_predictions.parquet"),
-    "files.whole_files": ("evaluation/test_report.py", "write_whole"),
     "hub.dataset_files": ("hub/test_dataset_card.py", "sha256"),
     "hub.run_record": ("hub/test_model_card.py", "run_record"),
     "model.configuration_empathy": ("model/test_modeling_empathy.py", "EmpathyConfig"),

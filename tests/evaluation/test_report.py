@@ -1,17 +1,15 @@
-"""Reports: highlighted words, the most certain pairs, tables, and files that appear whole or not at all."""
+"""Reports: highlighted words, the most certain pairs, tables."""
 
 import json
 import sys
 
 import datasets
 import numpy as np
-import pytest
 
 from modeling_empathy import MECHANISMS, EmpathyConfig
 from modeling_empathy.evaluation.metrics import REPORTED
 from modeling_empathy.evaluation.plots import save_plots
 from modeling_empathy.evaluation.report import highlight, metrics_table, readable_pairs, save_metrics
-from modeling_empathy.files.whole_files import write_whole
 
 
 RESPONSE = "I'm so sorry. What happened?"
@@ -72,17 +70,3 @@ def test_without_matplotlib_a_run_ends_without_plots(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     save_plots(tmp_path, [], EmpathyConfig(), {"explorations": [[1, 0, 0]] * 3}, np.zeros((1, 3, 3)), np.zeros((1, 3)))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_files_appear_whole_or_not_at_all(tmp_path):
-    path = write_whole(tmp_path / "deep" / "file.txt", lambda temporary: temporary.write_text("first"))
-    assert path.read_text() == "first"
-
-    def half(temporary):
-        temporary.write_text("half")
-        raise RuntimeError("disk full")
-
-    with pytest.raises(RuntimeError, match="disk full"):
-        write_whole(path, half)
-    assert path.read_text() == "first"
-    assert [file.name for file in path.parent.iterdir()] == ["file.txt"]

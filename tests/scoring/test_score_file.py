@@ -13,7 +13,6 @@ import pytest
 
 from modeling_empathy import EmpathyPipeline
 from modeling_empathy.errors import InputError, RowError
-from modeling_empathy.files.whole_files import whole_file, whole_folder
 from modeling_empathy.model.mechanisms import ABBREVIATIONS
 from modeling_empathy.scoring.engine import ScoringEngine
 from modeling_empathy.scoring.input_pairs import InputPair, read_pairs
@@ -290,30 +289,6 @@ def test_reading_and_writing_hold_no_more_of_a_long_file_than_of_a_short_one(tmp
     # What the first run imports and caches is not of the file.
     peak(10)
     assert peak(20_000) < 1.5 * peak(1_000)
-
-
-def test_errors_of_the_disk_speak_of_the_output_and_not_of_its_temporary_name(tmp_path):
-    (tmp_path / "taken").mkdir()
-    with pytest.raises(OSError) as refused, whole_file(tmp_path / "taken"):
-        pass  # a folder stands where the file shall be
-    assert refused.value.filename == str(tmp_path / "taken")
-    with pytest.raises(OSError) as refused, whole_file(tmp_path / "x.csv"):
-        raise OSError(errno.ENOSPC, "No space left on device")
-    assert refused.value.filename == str(tmp_path / "x.csv")
-    with pytest.raises(OSError) as refused, whole_file(tmp_path / "x.csv"):
-        raise OSError(errno.ENOENT, "No such file or directory", "another file")
-    assert refused.value.filename == "another file"
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
-
-
-def test_a_folder_appears_whole_or_not_at_all(tmp_path):
-    with pytest.raises(RuntimeError), whole_folder(tmp_path / "out") as folder:
-        (folder / "part").write_text("")
-        raise RuntimeError
-    assert not list(tmp_path.iterdir())
-    with whole_folder(tmp_path / "out") as folder:
-        (folder / "part").write_text("whole")
-    assert (tmp_path / "out" / "part").read_text() == "whole"
 
 
 def test_pairs_are_named_as_the_columns():
