@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -236,7 +237,8 @@ def _quiet() -> Iterator[None]:
     root.addHandler(handler)
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        # onnxscript 0.6 prints how many rules it applied.
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
