@@ -115,9 +115,9 @@ def runs_of(args: argparse.Namespace, options: Sequence[str]) -> list[Run]:
                 name = Path(recipe).stem
                 path = recipe if recipe.endswith((".yaml", ".yml")) else RECIPES / f"{recipe}.yaml"
                 folder = args.output_dir / name / f"salt-{salt}" / f"seed-{seed}"
-                own = [option.partition(":")[2] for option in args.options if option.partition(":")[0] == name]
+                for_recipe = [option.partition(":")[2] for option in args.options if option.partition(":")[0] == name]
                 fixed = [f"--config={path}", f"--salt={salt}", f"--seed={seed}", f"--output_dir={folder}", *data]
-                runs.append(Run(name, salt, seed, folder, (*fixed, *options, *own)))
+                runs.append(Run(name, salt, seed, folder, (*fixed, *options, *for_recipe)))
     return runs
 
 
@@ -148,7 +148,7 @@ def is_finished(folder: Path) -> bool:
     if not path.is_file():
         return False
     metrics = _read(folder)
-    return "test" in metrics["metrics"] and all(one.is_file() for one in _prediction_files(folder, metrics).values())
+    return "test" in metrics["metrics"] and all(file.is_file() for file in _prediction_files(folder, metrics).values())
 
 
 def _train(run: Run) -> bool:
@@ -170,12 +170,12 @@ def _train(run: Run) -> bool:
 
 def _check_settings(run: Run, expected: Mapping[str, Mapping[str, Any]]) -> None:
     """Raises an InputError if the run's arguments are others; those that only one version knows are not compared."""
-    found = _read(run.folder)["arguments"]
+    written = _read(run.folder)["arguments"]
     differing = [
-        f"{name} was {found[part][name]!r} and is {value!r} now"
+        f"{name} was {written[part][name]!r} and is {value!r} now"
         for part, values in expected.items()
         for name, value in values.items()
-        if name not in _FREE and name in found[part] and found[part][name] != value
+        if name not in _FREE and name in written[part] and written[part][name] != value
     ]
     if differing:
         raise InputError(
@@ -195,22 +195,23 @@ def compare(runs: Sequence[Run], baseline: str, resamples: int, data_dir: str | 
     if not finished:
         raise InputError("No run is finished: there is nothing to compare.")
     remarks = [f"{run}: not finished, and not counted." for run in runs if run not in finished]
-    by_recipe = {run.recipe: [one for one in finished if one.recipe == run.recipe] for run in runs}
-    of_recipes = {name: of for name, of in by_recipe.items() if of}
-    settings = {name: _read(of[0].folder)["arguments"] for name, of in of_recipes.items()}
-    mechanisms = {recipe: of["model"]["mechanisms"] for recipe, of in settings.items()}
-    if any(of != mechanisms[finished[0].recipe] for of in mechanisms.values()):
+    # In the order of --recipes, whichever of them finished first.
+    by_recipe = {run.recipe: [done for done in finished if done.recipe == run.recipe] for run in runs}
+    by_recipe = {recipe: recipe_runs for recipe, recipe_runs in by_recipe.items() if recipe_runs}
+    settings = {recipe: _read(recipe_runs[0].folder)["arguments"] for recipe, recipe_runs in by_recipe.items()}
+    mechanisms = {recipe: arguments["model"]["mechanisms"] for recipe, arguments in settings.items()}
+    if any(names != mechanisms[finished[0].recipe] for names in mechanisms.values()):
         raise InputError(f"The recipes learn different mechanisms, and can't be compared: {mechanisms}.")
     remarks += _unlike_tokens(settings)
-    values, of_runs = _values_of_runs(finished, settings, resamples, remarks)
+    values, entries = _values_of_runs(finished, settings, resamples, remarks)
     for run in finished:
-        of_runs[run]["original"] = original_definition(run, data_dir, remarks)
+        entries[run]["original"] = original_definition(run, data_dir, remarks)
     by_salt = {
-        name: {
-            salt: mean_of([values[run] for run in of if run.salt == salt])
-            for salt in dict.fromkeys(run.salt for run in of)
+        recipe: {
+            salt: mean_of([values[run] for run in recipe_runs if run.salt == salt])
+            for salt in dict.fromkeys(run.salt for run in recipe_runs)
         }
-        for name, of in of_recipes.items()
+        for recipe, recipe_runs in by_recipe.items()
     }
     return {
         "baseline": baseline,
@@ -218,14 +219,14 @@ def compare(runs: Sequence[Run], baseline: str, resamples: int, data_dir: str | 
         "mechanisms": mechanisms[finished[0].recipe],
         "remarks": remarks,
         "settings": settings,
-        "estimates": {name: _as_json(estimates(mean_of(list(of.values())))) for name, of in by_salt.items()},
+        "estimates": {recipe: _as_json(estimates(mean_of(list(means.values())))) for recipe, means in by_salt.items()},
         "differences": {
-            name: found
-            for name, of in by_salt.items()
-            if name != baseline and (found := _difference(of, by_salt.get(baseline, {})))
+            recipe: difference
+            for recipe, means in by_salt.items()
+            if recipe != baseline and (difference := _difference(means, by_salt.get(baseline, {})))
         },
-        "original": {name: _mean_original(of_runs, name) for name in by_salt},
-        "runs": list(of_runs.values()),
+        "original": {recipe: _mean_original(entries, recipe) for recipe in by_salt},
+        "runs": list(entries.values()),
     }
 
 
@@ -237,15 +238,16 @@ def _values_of_runs(
     scores = {}
     for run in finished:
         _check_settings(run, settings[run.recipe])
-        own, predictions = read_predictions(run.folder)
-        if pairs.setdefault(run.salt, own) != own:
+        ids, predictions = read_predictions(run.folder)
+        if pairs.setdefault(run.salt, ids) != ids:
             raise InputError(f"{run.folder}: its test pairs are not those of the other runs of salt {run.salt!r}.")
-        scores[run] = {mechanism: scores_of(of) for mechanism, of in predictions.items()}
-    weights = resampled_weights({salt: [post for post, _ in of] for salt, of in pairs.items()}, resamples)
+        scores[run] = {mechanism: scores_of(rows) for mechanism, rows in predictions.items()}
+    weights = resampled_weights({salt: [post for post, _ in ids] for salt, ids in pairs.items()}, resamples)
     values = {run: values_of(scores[run], weights[run.salt]) for run in finished}
     entries = {}
     for run in finished:
-        written, read = _read(run.folder)["metrics"]["test"], {name: float(of[0]) for name, of in values[run].items()}
+        written = _read(run.folder)["metrics"]["test"]
+        read = {name: float(resampled[0]) for name, resampled in values[run].items()}
         unlike = [name for name, value in read.items() if abs(written.get(name, value) - value) > 1e-6]
         if unlike:
             remarks.append(f"{run}: its predictions give other values than its metrics.json has: {', '.join(unlike)}.")
@@ -261,9 +263,9 @@ def read_predictions(folder: Path) -> tuple[list[tuple[str, str]], dict[str, lis
     predictions = {}
     for mechanism, path in _prediction_files(folder, _read(folder)).items():
         rows = pq.read_table(path, columns=[*IDS, mechanism]).to_pylist()
-        own = [(row["sp_id"], row["rp_id"]) for row in rows]
-        ids = ids or own
-        if ids != own:
+        file_ids = [(row["sp_id"], row["rp_id"]) for row in rows]
+        ids = ids or file_ids
+        if ids != file_ids:
             raise InputError(f"{path}: its pairs are not those of the run's other mechanisms.")
         predictions[mechanism] = [row[mechanism] for row in rows]
         if "token_mask" not in predictions[mechanism][0]:
@@ -291,48 +293,49 @@ def original_definition(run: Run, data_dir: str | None, remarks: list[str]) -> d
         rows = read_corpus(ModelArguments(**arguments["model"]), data_args, True, True)["test"]
         model, tokenizer = load_checkpoint(str(run.folder))
         mechanisms = model.config.mechanisms
-        found = evaluate_checkpoint(
+        metrics_by_definition = evaluate_checkpoint(
             model.to(resolve_device(None)), tokenizer, rows, mechanisms, definitions=("original",), show_progress=False
         )
-        text = json.dumps(found["original"], indent=2) + "\n"
+        text = json.dumps(metrics_by_definition["original"], indent=2) + "\n"
         write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     metrics: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
     return metrics
 
 
-def _mean_original(of_runs: Mapping[Run, Mapping[str, Any]], recipe: str) -> dict[str, float] | None:
+def _mean_original(entries: Mapping[Run, Mapping[str, Any]], recipe: str) -> dict[str, float] | None:
     by_salt: dict[str, list[Values]] = {}
-    for run, entry in of_runs.items():
+    for run, entry in entries.items():
         if run.recipe == recipe and entry["original"] is not None:
             values = {name: np.array(value) for name, value in entry["original"].items()}
             by_salt.setdefault(run.salt, []).append(values)
     if not by_salt:
         return None
-    return {name: float(value) for name, value in mean_of([mean_of(of) for of in by_salt.values()]).items()}
+    return {name: float(value) for name, value in mean_of([mean_of(values) for values in by_salt.values()]).items()}
 
 
-def _difference(own: Mapping[str, Values], baseline: Mapping[str, Values]) -> dict[str, Any] | None:
+def _difference(means: Mapping[str, Values], baseline: Mapping[str, Values]) -> dict[str, Any] | None:
     """Differences to the baseline over the salts that both have."""
-    salts = [salt for salt in own if salt in baseline]
+    salts = [salt for salt in means if salt in baseline]
     if not salts:
         return None
-    compared = estimates(mean_of([own[salt] for salt in salts]), mean_of([baseline[salt] for salt in salts]))
+    compared = estimates(mean_of([means[salt] for salt in salts]), mean_of([baseline[salt] for salt in salts]))
     return {"salts": salts, "estimates": _as_json(compared)}
 
 
 def _unlike_tokens(settings: Mapping[str, Any]) -> list[str]:
     """A remark if the recipes read responses as other tokens, or cut them elsewhere."""
-    of_recipes = {
-        recipe: f"{of['model']['encoder']}, {of['data']['max_length']} tokens" for recipe, of in settings.items()
+    tokens = {
+        recipe: f"{arguments['model']['encoder']}, {arguments['data']['max_length']} tokens"
+        for recipe, arguments in settings.items()
     }
-    if len(set(of_recipes.values())) == 1:
+    if len(set(tokens.values())) == 1:
         return []
-    listed = "; ".join(f"{recipe}: {said}" for recipe, said in of_recipes.items())
+    listed = "; ".join(f"{recipe}: {described}" for recipe, described in tokens.items())
     return [f"Rationales are counted in each recipe's own tokens, up to where it cuts a response ({listed})."]
 
 
-def _as_json(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    return {name: estimate._asdict() for name, estimate in found.items()}
+def _as_json(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    return {name: estimate._asdict() for name, estimate in metrics.items()}
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -38,12 +38,13 @@ def markdown(content: Mapping[str, Any]) -> str:
     ):
         lines += _table(title, table, rows, content["estimates"], _cell)
     if content["differences"]:
-        found = {
-            f"{name} - {baseline} (salts {', '.join(map(repr, of['salts']))})": of["estimates"]
-            for name, of in content["differences"].items()
+        columns = LEVELS_TABLE | RATIONALES_TABLE
+        differences = {
+            f"{recipe} - {baseline} (salts {', '.join(map(repr, difference['salts']))})": difference["estimates"]
+            for recipe, difference in content["differences"].items()
         }
-        lines += _table(f"Differences to {baseline}", LEVELS_TABLE | RATIONALES_TABLE, rows, found, _difference_cell)
-    original = {recipe: found for recipe, found in content["original"].items() if found is not None}
+        lines += _table(f"Differences to {baseline}", columns, rows, differences, _difference_cell)
+    original = {recipe: metrics for recipe, metrics in content["original"].items() if metrics is not None}
     if original:
         lines += _table("The original's definitions", ORIGINAL_TABLE, rows[:-1], original, _short)
     return "\n".join(lines) + "\n"
@@ -52,26 +53,21 @@ def markdown(content: Mapping[str, Any]) -> str:
 def _table(
     title: str, columns: Mapping[str, str], rows: Sequence[str], recipes: Mapping[str, Any], cell: Any
 ) -> list[str]:
-    lines = [
-        "",
-        f"## {title}",
-        "",
-        f"| mechanism | recipe | {' | '.join(columns)} |",
-        "|---" * (len(columns) + 2) + "|",
-    ]
+    header = f"| mechanism | recipe | {' | '.join(columns)} |"
+    lines = ["", f"## {title}", "", header, "|---" * (len(columns) + 2) + "|"]
     for row in rows:
-        for recipe, found in recipes.items():
-            cells = [cell(found[f"{row}_{name}"]) for name in columns.values()]
+        for recipe, metrics in recipes.items():
+            cells = [cell(metrics[f"{row}_{name}"]) for name in columns.values()]
             lines.append(f"| {row.replace('_', ' ')} | {recipe} | {' | '.join(cells)} |")
     return lines
 
 
-def _cell(found: Mapping[str, float]) -> str:
-    return f"{_short(found['value'])} [{_short(found['low'], '.2f')}, {_short(found['high'], '.2f')}]"
+def _cell(estimate: Mapping[str, float]) -> str:
+    return f"{_short(estimate['value'])} [{_short(estimate['low'], '.2f')}, {_short(estimate['high'], '.2f')}]"
 
 
-def _difference_cell(found: Mapping[str, float]) -> str:
-    value, low, high = (_short(found[name], "+.3f") for name in ("value", "low", "high"))
+def _difference_cell(estimate: Mapping[str, float]) -> str:
+    value, low, high = (_short(estimate[name], "+.3f") for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 

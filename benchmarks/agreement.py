@@ -48,16 +48,15 @@ def main() -> None:
         reference = reference or results
         for mechanism in engine.config.mechanisms:
             annotated = [row["level"] for row in rows[mechanism]]
-            own, theirs = ([result[mechanism] for result in of] for of in (results, reference))
-            equal = share(one["level"] == other["level"] for one, other in zip(own, theirs, strict=True))
-            f1, before = (
-                identification_metrics([said["level"] for said in of], annotated)["macro_f1"] for of in (own, theirs)
-            )
+            predicted, expected = ([result[mechanism] for result in scored] for scored in (results, reference))
+            levels, fp32_levels = ([result["level"] for result in scored] for scored in (predicted, expected))
+            equal = share(level == fp32_level for level, fp32_level in zip(levels, fp32_levels, strict=True))
+            f1, before = (identification_metrics(scored, annotated)["macro_f1"] for scored in (levels, fp32_levels))
             marks = share(
-                mark == other
-                for pair, one, of_reference in zip(encoded, own, theirs, strict=True)
-                for mark, other in islice(
-                    zip(one["token_mask"], of_reference["token_mask"], strict=True), len(pair.response_input_ids)
+                mark == fp32_mark
+                for pair, result, fp32_result in zip(encoded, predicted, expected, strict=True)
+                for mark, fp32_mark in islice(
+                    zip(result["token_mask"], fp32_result["token_mask"], strict=True), len(pair.response_input_ids)
                 )
             )
             name = mechanism.replace("_", " ")

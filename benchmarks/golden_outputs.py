@@ -29,10 +29,10 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="folder with tiny.pth and tiny.json")
     with tempfile.TemporaryDirectory() as scratch:
-        found = differences(parser.parse_args().folder, Path(scratch))
-    names = list(found["converted"])
+        largest = differences(parser.parse_args().folder, Path(scratch))
+    names = list(largest["converted"])
     print("| | " + " | ".join(names) + " |\n" + "|---" * (len(names) + 1) + "|")
-    for state, values in found.items():
+    for state, values in largest.items():
         print(f"| {state} | " + " | ".join(f"{values[name]:.1e}" for name in names) + " |")
 
 
@@ -68,17 +68,17 @@ def _differences(checkpoint: Path, golden: dict[str, list[object]]) -> dict[str,
             empathy_labels=tensor("empathy_labels")[:, None],
             rationale_labels=tensor("rationale_labels").masked_fill(mask == 0, -100)[:, None],
         )
-    found = {
+    computed = {
         "logits_empathy": output.empathy_logits[:, 0],
         "logits_rationale": output.rationale_logits[:, 0],
         "loss_empathy": output.identification_loss,
         "loss_rationale": output.rationale_loss,
         "loss": output.loss,
     }
-    for name, values in found.items():
+    for name, values in computed.items():
         if values.shape != tensor(name).shape:
             raise ValueError(f"{name} has shape {tuple(values.shape)}, expected {tuple(tensor(name).shape)}")
-    return {name: (values - tensor(name)).abs().max().item() for name, values in found.items()}
+    return {name: (values - tensor(name)).abs().max().item() for name, values in computed.items()}
 
 
 if __name__ == "__main__":

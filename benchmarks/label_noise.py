@@ -34,20 +34,21 @@ def main() -> None:
     corpus = load_epitome(data_dir=args.data_dir)
     rows = datasets.concatenate_datasets(list(corpus.values())).to_list()
     pairs = list(repeated(rows))
-    apart = sum(split_of(one["sp_id"]) != split_of(other["sp_id"]) for one, other in pairs)
+    apart = sum(split_of(first["sp_id"]) != split_of(second["sp_id"]) for first, second in pairs)
     print(f"{len(pairs)} times a pair occurs again among {len(rows)}; {apart} times in another split\n")
     print(
         "| mechanism | equal levels | kappa | both have a rationale | token-F1 | IOU-F1 |\n|---|---|---|---|---|---|"
     )
     for mechanism in MECHANISMS:
-        values = {name: _interval(of, args.bootstrap) for name, of in agreement(pairs, mechanism).items() if len(of)}
-        cells = [f"{one.value:.3f} [{one.low:.2f}, {one.high:.2f}]" for one in values.values()]
-        both = len(agreement(pairs, mechanism)["token_f1"])
+        agreed = agreement(pairs, mechanism)
+        values = {name: _interval(shares, args.bootstrap) for name, shares in agreed.items() if shares}
+        cells = [f"{share.value:.3f} [{share.low:.2f}, {share.high:.2f}]" for share in values.values()]
+        both = len(agreed["token_f1"])
         levels = [[copy[mechanism]["level"] for copy in pair] for pair in pairs]
         # Neither copy is the reference, so each is once.
         kappa = identification_metrics(
-            [one for one, _ in levels] + [other for _, other in levels],
-            [other for _, other in levels] + [one for one, _ in levels],
+            [first for first, _ in levels] + [second for _, second in levels],
+            [second for _, second in levels] + [first for first, _ in levels],
         )["quadratic_weighted_kappa"]
         print(f"| {mechanism.replace('_', ' ')} | {cells[0]} | {kappa:.3f} | {both} | {' | '.join(cells[1:])} |")
 
@@ -57,21 +58,22 @@ def repeated(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, A
     copies = defaultdict(list)
     for row in rows:
         copies[tuple(" ".join(row[post].lower().split()) for post in POSTS)].append(row)
-    for of_pair in copies.values():
-        yield from combinations(of_pair, 2)
+    for same in copies.values():
+        yield from combinations(same, 2)
 
 
 def agreement(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], mechanism: str) -> dict[str, list[float]]:
     """Of each two copies whether their levels are equal, and of those with two rationales their F1."""
-    found: dict[str, list[float]] = {"equal": [], "token_f1": [], "iou_f1": []}
-    for one, other in pairs:
-        found["equal"].append(float(one[mechanism]["level"] == other[mechanism]["level"]))
-        marks = [_marks(copy, mechanism) for copy in (one, other)]
-        if all(any(of_copy) for of_copy in marks):
+    agreed: dict[str, list[float]] = {"equal": [], "token_f1": [], "iou_f1": []}
+    for first, second in pairs:
+        agreed["equal"].append(float(first[mechanism]["level"] == second[mechanism]["level"]))
+        marks = [_marks(copy, mechanism) for copy in (first, second)]
+        if all(map(any, marks)):
             # By place in what is no white space, so that copies that differ in it compare.
-            found["token_f1"].append(rationale_metrics([marks[0]], [marks[1]])["all_token_f1_macro"])
-            found["iou_f1"].append(rationale_metrics([marks[0]], [marks[1]])["all_iou_f1_macro"])
-    return found
+            metrics = rationale_metrics([marks[0]], [marks[1]])
+            agreed["token_f1"].append(metrics["all_token_f1_macro"])
+            agreed["iou_f1"].append(metrics["all_iou_f1_macro"])
+    return agreed
 
 
 def _marks(row: Mapping[str, Any], mechanism: str) -> list[int]:

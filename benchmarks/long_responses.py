@@ -36,18 +36,18 @@ def main() -> None:
     if not len(long):
         sys.exit("None is long enough to compare.")
     print("| mechanism | | accuracy | macro-F1 | characters' F1 | annotated responses |\n|---|---|---|---|---|---|")
-    ways: dict[str, dict[str, Any]] = {"cut": {}} | {f"stride {one}": {"stride": one} for one in args.strides}
+    ways: dict[str, dict[str, Any]] = {"cut": {}} | {f"stride {stride}": {"stride": stride} for stride in args.strides}
     pairs = list(zip(long["seeker_post"], long["response_post"], strict=True))
     results = {way: scorer(pairs, **options) for way, options in ways.items()}
     for mechanism in scorer.model.config.mechanisms:
         annotated = long[mechanism]
-        for way, of_way in results.items():
-            said = [result[mechanism] for result in of_way]
-            levels = identification_metrics([one["level"] for one in said], [one["level"] for one in annotated])
+        for way, scored in results.items():
+            predicted = [result[mechanism] for result in scored]
+            levels = identification_metrics([row["level"] for row in predicted], [row["level"] for row in annotated])
             overlaps = [
-                characters_f1(one["rationales"], other["rationales"])
-                for one, other in zip(said, annotated, strict=True)
-                if other["rationales"]
+                characters_f1(prediction["rationales"], annotation["rationales"])
+                for prediction, annotation in zip(predicted, annotated, strict=True)
+                if annotation["rationales"]
             ]
             print(
                 f"| {mechanism.replace('_', ' ')} | {way} | {levels['accuracy']:.3f} | {levels['macro_f1']:.3f} | "
@@ -57,10 +57,10 @@ def main() -> None:
 
 def characters_f1(predicted: Iterable[Mapping[str, Any]], annotated: Iterable[Mapping[str, Any]]) -> float:
     """F1 of the characters in either's spans."""
-    one, other = (
+    marked, gold = (
         {index for span in spans for index in range(span["start"], span["end"])} for spans in (predicted, annotated)
     )
-    return 2 * len(one & other) / (len(one) + len(other))
+    return 2 * len(marked & gold) / (len(marked) + len(gold))
 
 
 if __name__ == "__main__":

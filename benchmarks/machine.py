@@ -45,15 +45,17 @@ def needed_gflop(config: EmpathyConfig, seeker_tokens: int, response_tokens: int
     """
     encoder = config.encoder_config
     hidden, inner = encoder.hidden_size, encoder.intermediate_size
-    of_token = encoder.num_hidden_layers * 2 * (4 * hidden**2 + 2 * hidden * inner)
+    token_operations = encoder.num_hidden_layers * 2 * (4 * hidden**2 + 2 * hidden * inner)
     responders = 1 if config.share_responder_encoder else len(config.mechanisms)
     heads = len(config.mechanisms) * 2 * 2 * hidden**2 * (seeker_tokens + response_tokens)
-    return (of_token * (seeker_tokens + responders * response_tokens) + heads) / 1e9
+    return (token_operations * (seeker_tokens + responders * response_tokens) + heads) / 1e9
 
 
 def described() -> dict[str, Any]:
     """The processor, its cores and the versions of what computes."""
-    names = [line.split(":")[1].strip() for line in _cpu_info() if line.startswith("model name")]
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.is_file() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     libraries = ("torch", "transformers", "tokenizers", "onnxruntime")
     return {
         "processor": names[0] if names else platform.processor(),
@@ -71,11 +73,6 @@ def median_of(runs: int, run: Any) -> float:
         run()
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
-
-
-def _cpu_info() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.is_file() else []
 
 
 def _version(name: str) -> str | None:

@@ -61,14 +61,14 @@ def scores_of(predictions: Sequence[Mapping[str, Any]]) -> MechanismScores:
     """
     token_f1, iou_f1 = np.zeros((2, len(predictions)))
     is_annotated, is_marked = np.zeros((2, len(predictions)), dtype=bool)
-    for index, said in enumerate(predictions):
-        marks, labels = np.asarray(said["token_mask"], dtype=float), np.asarray(said["token_labels"], dtype=int)
+    for index, row in enumerate(predictions):
+        marks, labels = np.asarray(row["token_mask"], dtype=float), np.asarray(row["token_labels"], dtype=int)
         is_annotated[index] = (labels == 1).any()
         is_marked[index] = (marks[labels != IGNORE_INDEX] > 0).any()
         if is_annotated[index] or is_marked[index]:
-            own = rationale_metrics([marks], [labels])
-            token_f1[index], iou_f1[index] = own["all_token_f1_macro"], own["all_iou_f1_macro"]
-    predicted, annotated = (np.array([said[name] for said in predictions]) for name in ("level", "annotated_level"))
+            metrics = rationale_metrics([marks], [labels])
+            token_f1[index], iou_f1[index] = metrics["all_token_f1_macro"], metrics["all_iou_f1_macro"]
+    predicted, annotated = (np.array([row[name] for row in predictions]) for name in ("level", "annotated_level"))
     return MechanismScores(predicted, annotated, token_f1, iou_f1, is_annotated, is_marked & (predicted > 0))
 
 
@@ -88,11 +88,11 @@ def resampled_weights(
     Returns:
         For each salt `(1 + resamples, pair)`; the first row is the sample itself, all 1.
     """
-    names = sorted({post for of_salt in posts.values() for post in of_salt})
+    names = sorted({post for split in posts.values() for post in split})
     rank = {post: index for index, post in enumerate(names)}
     drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
     counts = np.vstack([np.ones((1, len(names))), drawn])
-    return {salt: counts[:, [rank[post] for post in of_salt]] for salt, of_salt in posts.items()}
+    return {salt: counts[:, [rank[post] for post in split]] for salt, split in posts.items()}
 
 
 def values_of(scores: Mapping[str, MechanismScores], weights: NDArray[np.float64]) -> Values:
@@ -102,25 +102,28 @@ def values_of(scores: Mapping[str, MechanismScores], weights: NDArray[np.float64
         scores: For each mechanism.
         weights: `(1 + resamples, pair)`, of [`resampled_weights`].
     """
-    of_mechanisms = {name: _level_values(of, weights) | _rationale_values(of, weights) for name, of in scores.items()}
-    values = {f"{name}_{metric}": value for name, of in of_mechanisms.items() for metric, value in of.items()}
-    return values | {f"mean_{metric}": value for metric, value in mean_of(list(of_mechanisms.values())).items()}
+    by_mechanism = {
+        name: _level_values(mechanism_scores, weights) | _rationale_values(mechanism_scores, weights)
+        for name, mechanism_scores in scores.items()
+    }
+    values = {f"{name}_{metric}": value for name, metrics in by_mechanism.items() for metric, value in metrics.items()}
+    return values | {f"mean_{metric}": value for metric, value in mean_of(list(by_mechanism.values())).items()}
 
 
 def mean_of(values: Sequence[Values]) -> Values:
     """The mean over runs, salts or mechanisms, resample by resample."""
-    return {name: np.mean([one[name] for one in values], axis=0) for name in values[0]}
+    return {name: np.mean([run_values[name] for run_values in values], axis=0) for name in values[0]}
 
 
 def estimates(values: Values, baseline: Values | None = None) -> dict[str, Estimate]:
     """Each metric, or its difference to a baseline's in the same resamples, with its percentile interval."""
-    found = {}
+    intervals = {}
     for name, value in values.items():
         compared = value if baseline is None else value - baseline[name]
         # Without resamples the interval is the value.
         low, high = np.percentile(compared[1:] if len(compared) > 1 else compared, [2.5, 97.5])
-        found[name] = Estimate(float(compared[0]), float(low), float(high))
-    return found
+        intervals[name] = Estimate(float(compared[0]), float(low), float(high))
+    return intervals
 
 
 def _level_values(scores: MechanismScores, weights: NDArray[np.float64]) -> Values:
@@ -146,9 +149,9 @@ def _level_values(scores: MechanismScores, weights: NDArray[np.float64]) -> Valu
 def _rationale_values(scores: MechanismScores, weights: NDArray[np.float64]) -> Values:
     annotated, counted = scores.is_annotated, scores.is_annotated | scores.is_shown
     values = {}
-    for name, own in (("token_f1_macro", scores.token_f1), ("iou_f1_macro", scores.iou_f1)):
-        values[f"annotated_{name}"] = _ratio(weights @ (own * annotated), weights @ annotated.astype(float))
-        values[f"shown_{name}"] = _ratio(weights @ (own * scores.is_shown), weights @ counted.astype(float))
+    for name, f1 in (("token_f1_macro", scores.token_f1), ("iou_f1_macro", scores.iou_f1)):
+        values[f"annotated_{name}"] = _ratio(weights @ (f1 * annotated), weights @ annotated.astype(float))
+        values[f"shown_{name}"] = _ratio(weights @ (f1 * scores.is_shown), weights @ counted.astype(float))
     return values
 
 

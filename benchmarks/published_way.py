@@ -102,9 +102,8 @@ class PublishedTrainer:
     def train(self, most_steps: int | None = None) -> list[float]:
         """Trains to the end, or for so many steps; the seconds of each step."""
         self.model.train()
-        optimizer = torch.optim.AdamW(
-            [one for one in self.model.parameters() if one.requires_grad], lr=self.learning_rate, weight_decay=0.0
-        )
+        trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=self.learning_rate, weight_decay=0.0)
         schedule = get_linear_schedule_with_warmup(optimizer, 0, self.steps)
         seconds: list[float] = []
         for _ in range(self.epochs):

@@ -57,10 +57,10 @@ def main() -> None:
     every = ((row["seeker_post"], row["response_post"]) for rows in corpus.values() for row in rows)
     pairs = list(islice(every, args.pairs))
     rates = {name: matrix_rates(dtype, args.device) for name, dtype in DTYPES.items()}
-    fastest = {name: max(of.values()) for name, of in rates.items()}
+    fastest = {name: max(ways.values()) for name, ways in rates.items()}
     results = [result for is_shared in (False, True) for result in measured(args, is_shared, pairs, fastest)]
-    said = [f"{name}, {way}: {rate:.0f}" for name, of in rates.items() for way, rate in of.items()]
-    print(f"A large matrix product, GFLOP/s: {'; '.join(said)}\n\n{table(results)}")
+    listed = "; ".join(f"{name}, {way}: {rate:.0f}" for name, ways in rates.items() for way, rate in ways.items())
+    print(f"A large matrix product, GFLOP/s: {listed}\n\n{table(results)}")
     if args.output_path:
         args.output_path.write_text(
             json.dumps({"machine": described(), "matrix_rates": rates, "results": results}, indent=2) + "\n"
@@ -84,7 +84,7 @@ def measured(
     """A row for the published way, and one for each of ours."""
     model, tokenizer = build(args.encoder, is_shared)
     named = {"encoder": args.encoder, "responders": "shared" if is_shared else "separate"}
-    published = PublishedScorer([one.to(args.device) for one in separate_models(model)], tokenizer)
+    published = PublishedScorer([single.to(args.device) for single in separate_models(model)], tokenizer)
     few = pairs[: args.baseline_pairs]
     expected = [published.score(*pair) for pair in few]
     ways = engines(args, model, tokenizer)
@@ -152,12 +152,12 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 
 def largest_difference(engine: ScoringEngine, pairs: list[tuple[str, str]], expected: list[Any]) -> float:
     """Between the probabilities of levels of both ways."""
-    found = engine(pairs, return_all_scores=True)
+    results = engine(pairs, return_all_scores=True)
     return max(
         abs(score - float(levels[level]))
-        for said, of_pair in zip(found, expected, strict=True)
-        for mechanism, (levels, _) in zip(engine.config.mechanisms, of_pair, strict=True)
-        for level, score in enumerate(said[mechanism]["scores"].values())
+        for result, published in zip(results, expected, strict=True)
+        for mechanism, (levels, _) in zip(engine.config.mechanisms, published, strict=True)
+        for level, score in enumerate(result[mechanism]["scores"].values())
     )
 
 

@@ -45,9 +45,7 @@ def main() -> None:
         {module_of(path, root): imports_of(path, text, root) for path, text in files.items()}
     )
     lines = sum(text.count("\n") for text in files.values())
-    comments, code = (
-        sum(of_file[index] for of_file in map(comment_and_code_lines, files.values())) for index in (0, 1)
-    )
+    comments, code = (sum(counts[index] for counts in map(comment_and_code_lines, files.values())) for index in (0, 1))
     print(f"modules: {len(files)}, lines: {lines}, of code: {code}, of comments: {comments} ({comments / lines:.1%})")
     print(f"circles of imports: {len(circles)}{''.join('; ' + ', '.join(circle) for circle in circles)}")
     print(f"longest chain of imports, {len(chain)} modules: {' > '.join(chain)}")
@@ -103,7 +101,7 @@ def _file_of(root: Path, module: str) -> Path | None:
 
 def longest_chain(imports: Mapping[str, Collection[str]]) -> tuple[list[str], list[list[str]]]:
     """The longest way down along imports, and the circles; a circle counts as one step, by its first module."""
-    graph = networkx.DiGraph([(module, other) for module, others in imports.items() for other in others])
+    graph = networkx.DiGraph([(module, imported) for module, modules in imports.items() for imported in modules])
     circles = [sorted(circle) for circle in networkx.strongly_connected_components(graph) if len(circle) > 1]
     steps = networkx.condensation(graph)
     return [min(steps.nodes[step]["members"]) for step in networkx.dag_longest_path(steps)], circles
@@ -154,15 +152,8 @@ def train(root: Path) -> None:
     """`train_hf.py` on the sample, for a few steps."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--encoder", "embedded", "--source", "sample", "--max_steps", "2", "--output_dir", folder]
-        sys.argv = [
-            "train_hf.py",
-            *options,
-            "--use_cpu",
-            "--disable_tqdm",
-            "True",
-            "--data_cache_dir",
-            f"{folder}/data",
-        ]
+        options += ["--data_cache_dir", f"{folder}/data", "--disable_tqdm", "True", "--use_cpu"]
+        sys.argv = ["train_hf.py", *options]
         runpy.run_path(str(root / "train_hf.py"), run_name="__main__")
 
 

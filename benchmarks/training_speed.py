@@ -72,11 +72,11 @@ def published(corpus: Any, known: float | None, timed_steps: int) -> dict[str, f
     seconds, macro_f1 = 0.0, []
     for mechanism in MECHANISMS:
         trainer = PublishedTrainer(EMBEDDED, mechanism, corpus)
-        of_steps = trainer.train(None if known is None else timed_steps)
-        seconds += trainer.steps * statistics.median(of_steps)
+        step_seconds = trainer.train(None if known is None else timed_steps)
+        seconds += trainer.steps * statistics.median(step_seconds)
         if known is None:
             macro_f1.append(trainer.macro_f1())
-            print(f"published way, {mechanism}: {sum(of_steps):.0f} s, macro-F1 {macro_f1[-1]:.3f}", flush=True)
+            print(f"published way, {mechanism}: {sum(step_seconds):.0f} s, macro-F1 {macro_f1[-1]:.3f}", flush=True)
     pairs = len(corpus["train"]) * PublishedTrainer.epochs
     reached = known if known is not None else statistics.mean(macro_f1)
     return {"seconds": seconds, "macro_f1": reached, "pairs_per_second": pairs / seconds}

@@ -38,8 +38,8 @@ def main() -> None:
         most_frequent = Counter(row["level"] for row in corpus["train"][mechanism]).most_common(1)[0][0]
         logits[:, index, most_frequent] = 1
     labels = np.full((len(test), arguments.max_length, len(MECHANISMS)), IGNORE_INDEX)
-    for row, of_row in enumerate(test["rationale_labels"]):
-        labels[row, : len(of_row[0])] = np.array(of_row).T
+    for row, response_labels in enumerate(test["rationale_labels"]):
+        labels[row, : len(response_labels[0])] = np.array(response_labels).T
     predicted, annotated = (
         Predicted(logits, np.ones(labels.shape)),
         Annotated(levels, labels, np.zeros(labels.shape[:2])),
