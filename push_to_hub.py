@@ -19,6 +19,7 @@ import typer
 from modeling_empathy.cli.options import DataDir, Salt, Source, new_app, reports_errors
 
 
+# For types alone: `--help` does not wait for torch.
 if TYPE_CHECKING:
     from modeling_empathy.hub.publish import Step
     from modeling_empathy.hub.staging import Publication

@@ -66,6 +66,7 @@ def test_every_resample_has_the_metrics_of_the_pairs_that_were_drawn():
     values = values_of({"explorations": scores_of(rows)}, weights)
     assert len(values) == 2 * 10
     for index, weight in enumerate(weights):
+        # The weights say how often each pair was drawn: the slow way repeats it so often.
         drawn = [row for row, times in zip(rows, weight, strict=True) for _ in range(int(times))]
         assert (len(drawn) == 60) and (weight[::2] == weight[1::2]).all()
         expected = by_metrics_py(drawn)
@@ -77,7 +78,7 @@ def test_every_resample_has_the_metrics_of_the_pairs_that_were_drawn():
 def test_levels_that_do_not_occur_and_rationales_that_are_nowhere_count_as_in_metrics_py():
     empty = {"token_mask": [0, 0], "token_labels": [0, 0]}
     for levels in ([(1, 1), (1, 1)], [(0, 0), (2, 0)], [(0, 2), (2, 0)]):
-        rows = [{"level": one, "annotated_level": other, **empty} for one, other in levels]
+        rows = [{"level": level, "annotated_level": annotated, **empty} for level, annotated in levels]
         values = values_of({"explorations": scores_of(rows)}, np.ones((1, 2)))
         expected = by_metrics_py(rows)
         assert {name: value[0] for name, value in values.items() if "mean" not in name} == pytest.approx(
@@ -88,9 +89,11 @@ def test_levels_that_do_not_occur_and_rationales_that_are_nowhere_count_as_in_me
 def test_recipes_that_predict_the_same_differ_by_nothing():
     posts = [f"post {index // 3}" for index in range(90)]
     weights = resampled_weights({"": posts}, resamples=200)[""]
-    one, other = (values_of({"explorations": scores_of(random_predictions(90, seed=1))}, weights) for _ in range(2))
-    assert estimates(one)["explorations_accuracy"].high - estimates(one)["explorations_accuracy"].low > 0.1
-    assert set(estimates(one, other).values()) == {(0.0, 0.0, 0.0)}
+    values, same = (values_of({"explorations": scores_of(random_predictions(90, seed=1))}, weights) for _ in range(2))
+    # Alone its interval is wide: the difference has none because both have the same resamples.
+    _, low, high = estimates(values)["explorations_accuracy"]
+    assert high - low > 0.1
+    assert set(estimates(values, same).values()) == {(0.0, 0.0, 0.0)}
 
 
 def test_a_recipe_that_is_better_on_every_pair_is_better_for_sure():
@@ -123,8 +126,8 @@ def test_a_post_of_several_splits_is_drawn_equally_often_in_each():
 
 def test_without_resamples_the_interval_is_the_value():
     weights = resampled_weights({"": ["a", "b"]}, resamples=0)[""]
-    found = estimates(values_of({"explorations": scores_of(random_predictions(2, seed=1))}, weights))
-    assert all(low == value == high for value, low, high in found.values())
+    values = values_of({"explorations": scores_of(random_predictions(2, seed=1))}, weights)
+    assert all(low == value == high for value, low, high in estimates(values).values())
 
 
 def test_the_mean_is_taken_resample_by_resample():
@@ -150,19 +153,16 @@ def finish(run: accuracy.Run, right: float = 0.5, pairs: int = 30) -> None:
         name: random_predictions(pairs, seed=run.seed + 100 * index, right=right)
         for index, name in enumerate(MECHANISMS)
     }
-    test = {f"{name}_{metric}": value for name, of in rows.items() for metric, value in by_metrics_py(of).items()}
+    test = {f"{name}_{metric}": value for name in rows for metric, value in by_metrics_py(rows[name]).items()}
     arguments = {"model": asdict(model_args), "data": asdict(data_args), "training": training_args.to_dict()}
     folders = [[name] for name in MECHANISMS] if model_args.separate_models else [list(MECHANISMS)]
     for mechanisms in folders:
         folder = run.folder / mechanisms[0] if model_args.separate_models else run.folder
         folder.mkdir(parents=True, exist_ok=True)
-        datasets.Dataset.from_list(
-            [
-                {"sp_id": f"{run.salt} {index // 2}", "rp_id": str(index), **{name: rows[name][index] for name in own}}
-                for index in range(pairs)
-                for own in [mechanisms]
-            ]
-        ).to_parquet(folder / accuracy.PREDICTIONS)
+        # Two responses to each seeker post, whose ids differ from salt to salt.
+        ids = [{"sp_id": f"{run.salt} {index // 2}", "rp_id": str(index)} for index in range(pairs)]
+        predictions = [pair | {name: rows[name][index] for name in mechanisms} for index, pair in enumerate(ids)]
+        datasets.Dataset.from_list(predictions).to_parquet(folder / accuracy.PREDICTIONS)
     content = {"metrics": {"test": test}, "arguments": arguments}
     (run.folder / "metrics.json").write_text(json.dumps(content, default=str))
 
@@ -211,6 +211,7 @@ def commands(monkeypatch) -> list[list[str]]:
 def test_only_what_is_missing_is_run_and_what_was_cut_off_goes_on(tmp_path, commands):
     runs = asked(tmp_path, "--salts", "", "1", "--seeds", "12")
     finish(runs[0])
+    # What a run leaves that was cut off.
     (tmp_path / "embedded" / "salt-" / "seed-12" / "checkpoint-5").mkdir(parents=True)
     assert run_missing(runs) == []
     assert [command[2:-1] for command in commands[:1]] == [list(runs[1].options)]
@@ -264,12 +265,13 @@ def test_recipes_are_compared_over_the_salts_that_both_have(tmp_path):
     assert len(content["runs"]) == 5
     assert content["differences"]["embedded"]["salts"] == [""]
     difference = content["differences"]["embedded"]["estimates"]["mean_macro_f1"]
-    of_salt = {
-        recipe: [run["metrics"]["mean_macro_f1"] for run in content["runs"] if (run["recipe"], run["salt"]) == key]
-        for recipe, key in {"original": ("original", ""), "embedded": ("embedded", "")}.items()
+    usual = [run for run in content["runs"] if run["salt"] == ""]
+    macro_f1 = {
+        recipe: [run["metrics"]["mean_macro_f1"] for run in usual if run["recipe"] == recipe]
+        for recipe in ("original", "embedded")
     }
-    assert len(of_salt["original"]) == len(of_salt["embedded"]) == 2
-    assert difference["value"] == pytest.approx(np.mean(of_salt["embedded"]) - np.mean(of_salt["original"]))
+    assert len(macro_f1["original"]) == len(macro_f1["embedded"]) == 2
+    assert difference["value"] == pytest.approx(np.mean(macro_f1["embedded"]) - np.mean(macro_f1["original"]))
     assert 0 < difference["low"] < difference["value"] < difference["high"]
     text = markdown(content | {"command": "python"})
     assert "| embedded | 3 | `''`, `'1'` | 12, 13 |" in text
@@ -288,6 +290,7 @@ def test_salts_weigh_alike_however_many_seeds_they_have(tmp_path):
     content = compare(runs, "embedded", 10, None)
     values = {(run["salt"], run["seed"]): run["metrics"]["explorations_accuracy"] for run in content["runs"]}
     assert len(values) == 3
+    # The mean of the salts' means, not of the three runs.
     expected = ((values["", 12] + values["", 13]) / 2 + values["1", 12]) / 2
     assert content["estimates"]["embedded"]["explorations_accuracy"]["value"] == pytest.approx(expected)
     assert content["differences"] == {}
@@ -320,6 +323,7 @@ def test_predictions_of_an_older_version_are_refused(tmp_path):
     path = run.folder / accuracy.PREDICTIONS
     rows = datasets.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "cache")).to_list()
     for row in rows:
+        # Which older versions did not write.
         for mechanism in MECHANISMS:
             del row[mechanism]["token_mask"]
     datasets.Dataset.from_list(rows).to_parquet(path)
@@ -337,11 +341,12 @@ def test_a_saved_model_is_measured_by_the_original_definitions_once(tmp_path, mo
     model.save_pretrained(runs[0].folder)
     tokenizer.save_pretrained(runs[0].folder)
     content = compare(runs, "embedded", 5, None)
-    found = content["original"]["embedded"]
-    assert {f"{name}_token_f1" for name in MECHANISMS} < set(found)
-    assert json.loads((runs[0].folder / "original_definition.json").read_text()) == found
+    metrics = content["original"]["embedded"]
+    assert {f"{name}_token_f1" for name in MECHANISMS} < set(metrics)
+    assert json.loads((runs[0].folder / "original_definition.json").read_text()) == metrics
     text = markdown(content | {"command": "python"})
     [row] = [line for line in text.partition("The original's definitions")[2].splitlines() if "explorations" in line]
-    assert row.split(" | ")[2] == f"{found['explorations_accuracy']:.3f}".replace("0.", ".", 1)
+    assert row.split(" | ")[2] == f"{metrics['explorations_accuracy']:.3f}".replace("0.", ".", 1)
+    # The second time nothing is computed: what is in the run's folder is read.
     monkeypatch.setattr(accuracy, "evaluate_checkpoint", None)
-    assert compare(runs, "embedded", 5, None)["original"]["embedded"] == found
+    assert compare(runs, "embedded", 5, None)["original"]["embedded"] == metrics

@@ -21,7 +21,7 @@ def test_pairs_are_the_same_but_for_case_and_white_space():
         row("So sorry", 0),
         row("So sorry. Why?", 1, seeker="ok"),
     ]
-    assert [(rows.index(one), rows.index(other)) for one, other in repeated(rows)] == [(0, 1)]
+    assert [(rows.index(first), rows.index(second)) for first, second in repeated(rows)] == [(0, 1)]
     three = [row("ok", level) for level in range(3)]
     assert len(list(repeated(three))) == 3
 
@@ -32,8 +32,8 @@ def test_agreement_is_that_of_levels_and_of_marked_characters():
         (row("ab cd", 1, (0, 5)), row("ab cd", 2, (0, 2))),
         (row("ab cd", 1, (0, 5)), row("ab cd", 0)),
     ]
-    found = agreement(pairs, "explorations")
-    assert found["equal"] == [1.0, 0.0, 0.0]
+    agreed = agreement(pairs, "explorations")
+    assert agreed["equal"] == [1.0, 0.0, 0.0]
     # All four characters of one, and half of the four that are marked in either.
-    assert found["token_f1"] == pytest.approx([1.0, 2 / 3])
-    assert found["iou_f1"] == [1.0, 1.0]
+    assert agreed["token_f1"] == pytest.approx([1.0, 2 / 3])
+    assert agreed["iou_f1"] == [1.0, 1.0]

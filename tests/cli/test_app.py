@@ -46,6 +46,7 @@ def test_help_teaches_every_command():
 
 
 def test_help_does_not_wait_for_torch():
+    # In a process of its own: other tests have imported torch into this one.
     code = "import sys; from modeling_empathy.cli.app import app; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -54,6 +55,7 @@ def test_help_does_not_wait_for_torch():
 def test_score_from_standard_input_loses_no_row(model, pairs, tmp_path):
     command = [sys.executable, "-c", "from modeling_empathy.cli.app import main; main()", "score"]
     options = ["--model", str(model), "--input_path", "-", "--output_path", str(tmp_path / "scores.jsonl")]
+    # A folder is all it needs: offline, a look at the Hub would be an error.
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [*command, *options], input=pairs.read_text(), capture_output=True, text=True, env=environment
@@ -78,27 +80,28 @@ def test_prepare_and_evaluate(tmp_path):
     (tmp_path / "prepared").mkdir()
     prepared = [tmp_path / "prepared" / name for name in ("explorations.csv", "explorations.parquet")]
     for path in prepared:
-        said = empathy("prepare", "--input_path", raw, "--output_path", path, "--encoder", tmp_path / "encoder")
-        assert "60 pairs" in said and path.name in said
+        printed = empathy("prepare", "--input_path", raw, "--output_path", path, "--encoder", tmp_path / "encoder")
+        assert "60 pairs" in printed and path.name in printed
 
     def evaluated(*options: object) -> tuple[str, dict[str, dict[str, float]]]:
-        said = empathy("evaluate", "--model", tmp_path / "model", *options, "--output_path", tmp_path / "metrics.json")
-        return said, json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+        output = ("--output_path", tmp_path / "metrics.json")
+        printed = empathy("evaluate", "--model", tmp_path / "model", *options, *output)
+        return printed, json.loads((tmp_path / "metrics.json").read_text())["metrics"]
 
-    said, of_file = evaluated("--input_path", raw, "--definition", "both")
-    assert said.count("| explorations | corrected |") == said.count("| explorations | original |") == 1
-    assert set(of_file) == {"corrected", "original"}
+    printed, expected = evaluated("--input_path", raw, "--definition", "both")
+    assert printed.count("| explorations | corrected |") == printed.count("| explorations | original |") == 1
+    assert set(expected) == {"corrected", "original"}
+    # The labels of a prepared file are those that evaluating the raw one derives.
     for path in prepared:
         _, again = evaluated("--input_path", path, "--definition", "both")
-        for definition, metrics in of_file.items():
+        for definition, metrics in expected.items():
             assert again[definition] == pytest.approx(metrics), (path, definition)
-    _, other = evaluated("--input_path", raw, "--definition", "original", "--batch_size", 7)
-    assert other["original"] != pytest.approx(of_file["original"]), (
-        "the batch size is part of the original's definition"
-    )
-    said, of_split = evaluated("--data_dir", tmp_path, "--split", "test")
-    assert "emotional reactions" in said
-    assert 0 < of_split["corrected"]["explorations_all_instances"] < 60
+    # The original averages the metrics of batches, so that their size is part of its definition.
+    _, rebatched = evaluated("--input_path", raw, "--definition", "original", "--batch_size", 7)
+    assert rebatched["original"] != pytest.approx(expected["original"])
+    printed, test_metrics = evaluated("--data_dir", tmp_path, "--split", "test")
+    assert "emotional reactions" in printed
+    assert 0 < test_metrics["corrected"]["explorations_all_instances"] < 60
 
 
 def test_what_can_be_mended_is_one_message(model, pairs, tmp_path):
@@ -121,6 +124,7 @@ def test_what_can_be_mended_is_one_message(model, pairs, tmp_path):
     folder = tmp_path / "a file"
     folder.write_text("")
     assert "error" in refused("score", "--input_path", pairs, "--model", model, "--output_path", folder / "out.csv")
+    # Nothing was written, not even a temporary file.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a file", "pairs.csv"]
     (tmp_path / "bare").mkdir()
     tiny_model("bert").save_pretrained(tmp_path / "bare")

@@ -41,11 +41,8 @@ def test_convert_there_and_back_and_score_with_three_models(tmp_path, monkeypatc
         Path(f"{code}.pth").unlink()
     empathy("score", *paths, *mask, "three.csv")
     assert Path("joined.csv").read_text() == Path("three.csv").read_text()
-    assert (
-        Path("joined.csv")
-        .read_text()
-        .startswith("id,seeker_post,response_post,ER_label,IP_label,EX_label,ER_rationale")
-    )
+    header = "id,seeker_post,response_post,ER_label,IP_label,EX_label,ER_rationale"
+    assert Path("joined.csv").read_text().startswith(header)
     assert empathy("convert", "--reverse", "--model", "joined", "--output_path", "back/x.pth").splitlines() == [
         "The original loads these with torch.load and load_state_dict:",
         "emotional_reactions: back/x_ER.pth",
@@ -64,8 +61,8 @@ def test_one_file_without_a_tokenizer(tmp_path, monkeypatch):
         "No tokenizer was saved: save the encoder's in the folder before scoring text, or use --tokenizer.",
         "The checkpoint is in alone",
     ]
-    said = empathy("convert", "--reverse", "--model", "alone", "--output_path", "back")
-    assert said.splitlines()[1:] == ["explorations: back.pth"]
+    printed = empathy("convert", "--reverse", "--model", "alone", "--output_path", "back")
+    assert printed.splitlines()[1:] == ["explorations: back.pth"]
 
 
 def test_what_can_be_mended_is_one_message(tmp_path):

@@ -26,6 +26,7 @@ def test_it_says_what_it_wrote_and_how_to_load_it(tmp_path):
 
 
 def test_it_says_what_is_missing_and_on_which_terms_it_may_be_passed_on(tmp_path, monkeypatch):
+    # None in the place of a module makes its import fail, as where it is not installed.
     monkeypatch.setitem(sys.modules, "mlcroissant", None)
     (tmp_path / "csv").mkdir()
     write_corpus(tmp_path / "csv", pairs=1)

@@ -6,6 +6,7 @@ from tests.csv_files import write_csv
 
 ROWS = [
     ("s1", "r1", "I feel low", "I am sorry", 1, "I am sorry|"),
+    # Equal but for case, white space and an HTML entity: aligned by folding these away.
     ("s2", "r2", "a", "so  Sad &amp; lost", 2, "so sad & lost|not in it|"),
     ("s3", "r3", "a", "b", 0, ""),
 ]

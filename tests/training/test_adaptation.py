@@ -20,6 +20,7 @@ from modeling_empathy.cli.app import app
 from modeling_empathy.corpus.splits import split_of
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.errors import InputError
+from modeling_empathy.model.mechanisms import POSTS as POST_COLUMNS
 from modeling_empathy.training import adaptation
 from modeling_empathy.training.adaptation import AdaptationArguments, adapt_encoder, training_posts
 from modeling_empathy.training.unlabelled_posts import read_posts
@@ -42,9 +43,8 @@ def save_encoder(folder: Path, family: str = "bert", with_head: bool = True, max
     auto_class = AutoModelForMaskedLM if with_head else AutoModel
     auto_class.from_config(tiny_encoder_config(family)).save_pretrained(folder)
     tokenizer = wordpiece_tokenizer() if family == "bert" else byte_level_bpe_tokenizer()
+    tokenizer.model_max_length = max_length
     tokenizer.save_pretrained(folder)
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": max_length}))
     return folder
 
 
@@ -65,6 +65,7 @@ def test_an_encoder_learns_posts_and_training_starts_from_it(tmp_path, family, w
     assert (done.posts, done.head_is_new) == (60, not with_head)
     assert 0 < done.held_out_posts < 30 and done.examples == 60 - done.held_out_posts
 
+    # Of the whole encoder, and nothing of it left at random: a weight under another name would be.
     before = AutoModel.from_pretrained(base).state_dict()
     adapted, loading = AutoModel.from_pretrained(tmp_path / "adapted", output_loading_info=True)
     assert not loading["missing_keys"] and not loading["unexpected_keys"]
@@ -87,10 +88,11 @@ def test_the_output_is_an_encoder_with_the_tokenizer_of_the_base_and_nothing_els
         "tokenizer.json",
         "tokenizer_config.json",
     ]
-    tokenizer, of_base = load_tokenizer(str(folder)), load_tokenizer(str(base))
-    assert tokenizer.model_max_length == of_base.model_max_length == 99
+    tokenizer, base_tokenizer = load_tokenizer(str(folder)), load_tokenizer(str(base))
+    # The base's limit, not the 12 tokens of an example.
+    assert tokenizer.model_max_length == base_tokenizer.model_max_length == 99
     long = " ".join(POSTS)
-    assert tokenizer(long)["input_ids"] == of_base(long)["input_ids"]
+    assert tokenizer(long)["input_ids"] == base_tokenizer(long)["input_ids"]
     # Cut by nobody: the tokenizer itself remembers the last cut it was asked for.
     assert json.loads((folder / "tokenizer.json").read_text())["truncation"] is None
     card = (folder / "README.md").read_text()
@@ -102,14 +104,16 @@ def test_the_output_is_an_encoder_with_the_tokenizer_of_the_base_and_nothing_els
 
 def test_the_same_seed_gives_the_same_encoder_and_loss(tmp_path):
     base = save_encoder(tmp_path / "base", with_head=False)
-    once, again, other = (
+    # Without a head in the folder: the seed decides about that too.
+    seeds = {"once": 1, "again": 1, "changed": 2}
+    once, again, changed = (
         adapt_encoder(POSTS, tmp_path / name, arguments(base, num_train_epochs=1, seed=seed))
-        for name, seed in (("once", 1), ("again", 1), ("other", 2))
+        for name, seed in seeds.items()
     )
     assert once == again
-    assert once.loss_before != other.loss_before
-    assert once.held_out_posts == other.held_out_posts, "what is held out is not a matter of the seed"
-    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("once", "again", "other")]
+    assert once.loss_before != changed.loss_before
+    assert once.held_out_posts == changed.held_out_posts, "what is held out is not a matter of the seed"
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in seeds]
     assert weights[0] == weights[1] != weights[2]
 
 
@@ -144,20 +148,21 @@ def test_posts_of_one_word_do_not_spoil_the_weights(tmp_path):
 def test_long_posts_are_read_to_their_end(tmp_path, monkeypatch, family):
     base = save_encoder(tmp_path / "base", family)
     tokenizer = AutoTokenizer.from_pretrained(base)
+    # The last has no token of its own, in BERT's vocabulary at least, and must not stop the others.
     posts = ["I feel so sad.", " ".join(f"so sad {number}" for number in range(40)), "What happened?", "\u200d"]
-    read: list[list[list[int]]] = []
+    examples: list[list[int]] = []
 
-    class Seen(adaptation.Trainer):
+    class ReadingTrainer(adaptation.Trainer):
         def __init__(self, **kwargs: object) -> None:
-            read.append(list(kwargs["train_dataset"]["input_ids"]))
+            examples.extend(kwargs["train_dataset"]["input_ids"])
             super().__init__(**kwargs)
 
-    monkeypatch.setattr(adaptation, "Trainer", Seen)
+    monkeypatch.setattr(adaptation, "Trainer", ReadingTrainer)
     adapt_encoder(posts, tmp_path / "adapted", arguments(base, held_out=0, max_length=16, num_train_epochs=0.1))
-    [examples] = read
     assert max(map(len, examples)) == 16 and len(examples) > 10
     special = {tokenizer.cls_token_id, tokenizer.sep_token_id}
     assert all(ids[0] == tokenizer.cls_token_id and ids[-1] == tokenizer.sep_token_id for ids in examples)
+    # Their examples in a row are the posts as they would be without any limit.
     together = [token for ids in examples for token in ids if token not in special]
     assert together == [token for post in posts for token in tokenizer(post, add_special_tokens=False)["input_ids"]]
 
@@ -168,6 +173,7 @@ def test_of_the_corpus_only_training_posts_are_read(tmp_path, monkeypatch):
 
     def remember(posts, output_path, arguments):
         read.extend(posts)
+        # Some of them are enough to end the command as a user sees it.
         return adapt_encoder(posts[:40], output_path, arguments)
 
     monkeypatch.setattr(adaptation, "adapt_encoder", remember)
@@ -181,14 +187,15 @@ def test_of_the_corpus_only_training_posts_are_read(tmp_path, monkeypatch):
     posts: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set()}
     for pair in pairs:
         posts[split_of(pair["sp_id"], "other")] |= {pair["seeker_post"], pair["response_post"]}
-    assert all(len(of_split) > 10 for of_split in posts.values())
+    # By another salt the splits differ from the usual ones, so that a command that forgets it would be noticed.
+    assert all(len(split_posts) > 10 for split_posts in posts.values())
     assert set(read) == posts["train"] - posts["validation"] - posts["test"]
     assert len(read) == len(set(read)) > 100
 
 
 def test_a_post_that_is_measured_on_elsewhere_is_not_trained_on():
     def split(*pairs: tuple[str, str]) -> datasets.Dataset:
-        return datasets.Dataset.from_list([{"seeker_post": one, "response_post": two} for one, two in pairs])
+        return datasets.Dataset.from_list([dict(zip(POST_COLUMNS, pair, strict=True)) for pair in pairs])
 
     corpus = datasets.DatasetDict(
         train=split(("a", "hugs"), ("b", "same"), ("b", "c")),
@@ -199,6 +206,7 @@ def test_a_post_that_is_measured_on_elsewhere_is_not_trained_on():
 
 
 def test_posts_are_read_from_every_format_once_each(tmp_path):
+    # A byte order mark, line ends of Windows, blank lines, white space and a last line without an end.
     (tmp_path / "posts.txt").write_bytes("\ufeffI am sad\r\n\n  Why?  \nI am sad\nÇa va 😀".encode())
     assert read_posts(tmp_path / "posts.txt") == ["I am sad", "Why?", "Ça va 😀"]
     rows = [("1", "I am sad, so sad", "Why?", "x"), ("2", "I am sad, so sad", "two\nlines", "y")]
@@ -219,33 +227,33 @@ def test_posts_are_read_from_every_format_once_each(tmp_path):
 
 
 def test_bad_input_is_named(tmp_path):
-    def said_of(name: str, content: str | bytes, column: str | None = None) -> str:
+    def refusal(name: str, content: str | bytes, column: str | None = None) -> str:
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         with pytest.raises(InputError) as error:
             read_posts(path, column)
         return str(error.value)
 
-    assert said_of("a.txt", b"fine\n\nb\xff") == "a.txt, line 3: expected UTF-8 text, got 'b\\udcff'."
-    assert said_of("a.csv", "text\nfine\n  x\0y\n").startswith("a.csv, row 2 (line 3), column 'text': expected text w")
-    assert said_of("b.csv", 'text,n\nfine,1\n" ",2\n') == (
+    assert refusal("a.txt", b"fine\n\nb\xff") == "a.txt, line 3: expected UTF-8 text, got 'b\\udcff'."
+    assert refusal("a.csv", "text\nfine\n  x\0y\n").startswith("a.csv, row 2 (line 3), column 'text': expected text w")
+    assert refusal("b.csv", 'text,n\nfine,1\n" ",2\n') == (
         "b.csv, row 2 (line 3), column 'text': expected text, got ' '."
     )
-    assert "c.csv: the column 'text' is missing; the header has 'post'" in said_of("c.csv", "post\nfine\n")
-    assert "c.csv: the column 'body' is missing" in said_of("c.csv", "post\nfine\n", "body")
-    assert "no column 'body'" in said_of("a.txt", "fine", "body")
-    assert said_of("a.jsonl", '{"text": "fine"}\n{"text": 3}') == (
+    assert "c.csv: the column 'text' is missing; the header has 'post'" in refusal("c.csv", "post\nfine\n")
+    assert "c.csv: the column 'body' is missing" in refusal("c.csv", "post\nfine\n", "body")
+    assert "no column 'body'" in refusal("a.txt", "fine", "body")
+    assert refusal("a.jsonl", '{"text": "fine"}\n{"text": 3}') == (
         "a.jsonl, line 2, column 'text': expected text, got '3'."
     )
-    assert "a.jsonl, line 2, column 'text': expected text, got 'None'" in said_of("a.jsonl", '{"text": "a"}\n{"b": 1}')
-    assert "a.jsonl, line 1: no JSON" in said_of("a.jsonl", "fine")
-    assert "a.jsonl, line 1: expected a JSON object" in said_of("a.jsonl", "[1]")
-    assert "can't be read as Parquet" in said_of("a.parquet", "fine")
+    assert "a.jsonl, line 2, column 'text': expected text, got 'None'" in refusal("a.jsonl", '{"text": "a"}\n{"b": 1}')
+    assert "a.jsonl, line 1: no JSON" in refusal("a.jsonl", "fine")
+    assert "a.jsonl, line 1: expected a JSON object" in refusal("a.jsonl", "[1]")
+    assert "can't be read as Parquet" in refusal("a.parquet", "fine")
     datasets.Dataset.from_dict({"text": ["fine", None]}).to_parquet(tmp_path / "ok.parquet")
     with pytest.raises(InputError, match=r"ok\.parquet, row 2, column 'text': expected text, got 'None'"):
         read_posts(tmp_path / "ok.parquet")
-    assert "a.txt has no posts" in said_of("a.txt", "\n \n")
-    assert "names no format; use one of .txt, .csv" in said_of("a.doc", "fine")
+    assert "a.txt has no posts" in refusal("a.txt", "\n \n")
+    assert "names no format; use one of .txt, .csv" in refusal("a.doc", "fine")
 
 
 def test_what_can_be_mended_is_one_message_and_nothing_is_written(tmp_path):
@@ -260,10 +268,11 @@ def test_what_can_be_mended_is_one_message_and_nothing_is_written(tmp_path):
     assert "tokenizer of" in refused(*with_posts, "--encoder", tmp_path / "none")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("")
-    said = refused("--input_path", posts, "--output_path", tmp_path / "full", "--encoder", base)
-    assert "full exists already" in said
+    into_full = ("--input_path", posts, "--output_path", tmp_path / "full")
+    assert "full exists already" in refused(*into_full, "--encoder", base)
     posts.write_text("one post")
     assert "too few posts (1 distinct)" in refused(*with_posts, "--encoder", base)
+    # Its tokenizer has a mask token, so that it is the model that is refused.
     byte_level_bpe_tokenizer().save_pretrained(tmp_path / "causal")
     sizes = {"vocab_size": 600, "n_embd": 16, "n_layer": 1, "n_head": 2}
     AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **sizes)).save_pretrained(tmp_path / "causal")
@@ -277,6 +286,7 @@ def test_a_failure_after_training_leaves_nothing(tmp_path, monkeypatch):
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("the power went out")
 
+    # The card is what is written last.
     monkeypatch.setattr(adaptation, "_card", fail)
     with pytest.raises(RuntimeError, match="the power went out"):
         adapt_encoder(POSTS, tmp_path / "out" / "adapted", arguments(base, num_train_epochs=1))
@@ -287,6 +297,7 @@ def test_the_command_has_the_defaults_of_python():
     parameters = inspect.signature(adapt).parameters
     defaults = asdict(AdaptationArguments())
     assert {name: parameters[name].default for name in defaults} == defaults
+    # Without colours, and wide enough that no option is cut in two.
     shown = re.sub(r"\x1b\[[0-9;]*m", "", CliRunner().invoke(app, ["adapt", "--help"], env={"COLUMNS": "160"}).output)
     assert "masked" in shown
     for field in fields(AdaptationArguments):

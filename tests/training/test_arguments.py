@@ -39,17 +39,20 @@ def test_the_output_folder_is_not_pushed_with_what_people_wrote(capsys):
 def test_training_is_in_bfloat16_where_that_is_computed_in_and_nothing_else_was_said(
     has_units, options, configured, trained_in, monkeypatch, tmp_path
 ):
+    # The machine of the test may have such units or not.
     monkeypatch.setattr("modeling_empathy.training.arguments.computes_in_bfloat16", lambda device: has_units)
     monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
     if configured is not None:
         monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", configured)
     training_args = parse_arguments(["--output_dir", str(tmp_path), *options])[2]
     assert training_args.mixed_precision == trained_in
+    # What accelerate is configured for is left to it: the Trainer's own flag stays off.
     assert training_args.bf16 == (trained_in == "bf16" and configured is None)
 
 
 def test_the_options_of_the_configuration_are_its_keywords_and_no_other_argument_is():
     keywords = set(inspect.signature(EmpathyConfig).parameters)
     options = {option.name for option in fields(ConfigArguments)}
+    # Both ways: an argument of that name elsewhere would never reach the configuration.
     assert len(options) > 10 and options <= keywords
     assert not {argument.name for argument in fields(ModelArguments)} - options & keywords

@@ -54,6 +54,7 @@ def test_every_option_of_the_configuration_reaches_it(encoder):
 
 def test_level_weights_by_hand():
     labels = [[0, 0], [0, 0], [0, 1], [1, 2]]
+    # Three of four pairs have level 0 of the first mechanism, where equal frequency would be 4 / 3 of each level.
     assert root_inverse_weights(labels) == [
         pytest.approx([(4 / 9) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),
         pytest.approx([(4 / 6) ** 0.5, (4 / 3) ** 0.5, (4 / 3) ** 0.5]),

@@ -77,12 +77,13 @@ def test_another_recipe_or_file_takes_the_place_of_the_published_one(tmp_path, c
     model_args, data_args, _ = parse_arguments(["--train_path", "x_ER.csv", "--recipe", "embedded"])
     assert model_args.encoder == "embedded" and not model_args.attend_to_padding and data_args.max_length == 128
     assert "--recipe original" not in caplog.text
-    (tmp_path / "own.yaml").write_text("max_length: 99\nlr: 1e-3\nmechanisms: [explorations]\n")
+    # The original's names are understood in a file as well.
+    (tmp_path / "run.yaml").write_text("max_length: 99\nlr: 1e-3\nmechanisms: [explorations]\n")
     model_args, data_args, training_args = parse_arguments(
-        ["--train_path", "x_ER.csv", "--config", str(tmp_path / "own.yaml"), "--recipe", "original"]
+        ["--train_path", "x_ER.csv", "--config", str(tmp_path / "run.yaml"), "--recipe", "original"]
     )
     assert data_args.max_length == 99 and training_args.learning_rate == 1e-3 and model_args.attend_to_padding
-    assert model_args.mechanisms == ["explorations"], "what is said outright wins over what a name suggests"
+    assert model_args.mechanisms == ["explorations"], "what is stated outright wins over what a name suggests"
     parse_arguments(["--train_path", "x_ER.csv"])
     assert "--train_path without --recipe: --recipe original, the published recipe." in caplog.messages
 

@@ -22,8 +22,8 @@ from modeling_empathy.training.parsing import RECIPES, parse_arguments
 def test_a_file_sets_and_the_command_line_wins(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text)
-    model_args, _, training_args = parse_arguments(["--seed", "3", "--config", str(path), "--encoder", "other"])
-    assert model_args.encoder == "other"
+    model_args, _, training_args = parse_arguments(["--seed", "3", "--config", str(path), "--encoder", "roberta-base"])
+    assert model_args.encoder == "roberta-base"
     assert model_args.mechanisms == ["explorations"]
     assert model_args.freeze_seeker_encoder is False
     assert (training_args.learning_rate, training_args.seed) == (1e-4, 3)
@@ -47,10 +47,13 @@ def test_a_file_sets_and_the_command_line_wins(tmp_path, name, text):
         ("lr: fast", "lr: expected a number, got 'fast'"),
         ("lr: null", "lr: expected a number, got None"),
         ("seed: 1.5", "seed: expected a whole number, got 1.5"),
+        # In Python True is an int.
         ("seed: true", "seed: expected a whole number, got True"),
         ("strict: maybe", "strict: expected true or false, got 'maybe'"),
+        # YAML 1.1: no is false.
         ("save_strategy: no", "save_strategy: expected text (yes and no in quotes), got False"),
         ("output_dir: 2026-11-24", "output_dir: expected text"),
+        # YAML makes dates of what looks like one, and fails on this one itself.
         ("learning_rate: 2024-13-45", "month must be in 1..12"),
         ("lr_scheduler_kwargs: 1", "lr_scheduler_kwargs: expected text"),
         ("just words", "expected names and values"),
@@ -95,6 +98,7 @@ def test_what_transformers_checks_in_a_file_stops_in_the_same_manner(tmp_path, c
 def test_what_a_file_says_has_its_fields_type(tmp_path, text, name, value):
     (tmp_path / "run.yaml").write_text(text)
     read = getattr(parse_arguments(["--config", str(tmp_path / "run.yaml")])[2], name)
+    # Of a scheduler transformers makes an enumeration whose members equal their texts.
     assert read == value and (type(read) is type(value) or name == "lr_scheduler_type")
 
 
@@ -126,6 +130,7 @@ def test_wrong_options_are_refused_by_name(capsys, tmp_path):
 def test_help_names_our_arguments_and_their_defaults(capsys):
     with pytest.raises(SystemExit) as stopped:
         parse_arguments(["--help"])
+    # However argparse wraps its lines.
     text = " ".join(capsys.readouterr().out.split())
     assert stopped.value.code == 0
     choices = "--unannotated {none,ignore,all,original}"

@@ -20,8 +20,10 @@ def count_encoded(model) -> list[int]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_same_outputs_and_each_post_encoded_once(memory_gb, dtype):
     model, batch = tiny_model().to(dtype), batch_of([(9, 7), (4, 12), (6, 3)])
+    # Posts are encoded without each other's padding, which rounds otherwise; in bfloat16 that shows.
     tolerance = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.2, "rtol": 0.2}
     expected = model(**batch)
+    # In another order each post has other neighbours, and is found again all the same.
     flipped = {name: tensor.flip(0) for name, tensor in batch.items()}
     expected_flipped = model(**flipped)
     encoded = count_encoded(model)
@@ -56,6 +58,7 @@ def test_padding_that_is_attended_to_has_its_own_states():
 def test_training_is_the_same_with_and_without(frozen):
     losses = []
     for remembered in (False, True):
+        # Dropout would draw other numbers, as the encoder runs less often.
         model = tiny_model(freeze_seeker_encoder=frozen, head_dropout=0.0)
         optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
         steps = []

@@ -103,13 +103,9 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
         as_it_is = metrics["context_use"][mechanism]["accuracy"]
         assert as_it_is == pytest.approx(test_metrics[f"{mechanism}_accuracy"])
     assert "compr., random" in printed and "levels changed, shuffled" in printed
-    spans = [span for mechanism in MECHANISMS for row in rows for span in row[mechanism]["rationales"]]
-    assert all(
-        row["response_post"][s["start"] : s["end"]] == s["text"]
-        for row in rows
-        for m in MECHANISMS
-        for s in row[m]["rationales"]
-    )
+    spans = [(row, span) for mechanism in MECHANISMS for row in rows for span in row[mechanism]["rationales"]]
+    assert all(row["response_post"][span["start"] : span["end"]] == span["text"] for row, span in spans)
+    # Standard output is no terminal here, so rationales are in brackets and not in colour.
     assert spans and "[[" in printed
 
     for mechanism, counts in metrics["confusion"].items():
@@ -124,12 +120,15 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
         for mechanism in MECHANISMS:
             assert scored[mechanism]["level"] == row[mechanism]["level"]
             assert scored[mechanism]["score"] == pytest.approx(row[mechanism]["score"], abs=1e-4)
-            found = [(span["start"], span["end"]) for span in scored[mechanism]["rationales"]]
-            assert found == [(span["start"], span["end"]) for span in row[mechanism]["rationales"]]
+            scored_spans, spans = (
+                [(span["start"], span["end"]) for span in result[mechanism]["rationales"]] for result in (scored, row)
+            )
+            assert scored_spans == spans
 
 
 def test_a_model_of_everything_decides_as_its_twin_and_reports_its_figures(inputs, tmp_path):
     twin = run(options(inputs, tmp_path / "twin", freeze_embeddings=True, measured_rationales=0))
+    # Two steps: what is asked is what it reads and takes over, not how good it is.
     argv = options(inputs, tmp_path / "all", train_on_everything=True, decisions_of=tmp_path / "twin", max_steps=2)
     arguments = parse_arguments(argv)
     corpus = read_corpus(*arguments[:2], True, True)
@@ -146,7 +145,8 @@ def test_a_model_of_everything_decides_as_its_twin_and_reports_its_figures(input
     assert "its twin" in " ".join(card.split()) and f"| explorations | {twin['explorations_accuracy']:.3f} |" in card
 
     start = EmpathyModel.from_encoder(inputs["encoder"])
-    words = [one.responder_encoders[0].get_input_embeddings().weight for one in (start, *models)]
+    # The twin froze the embeddings of words; the other trained them.
+    words = [model.responder_encoders[0].get_input_embeddings().weight for model in (start, *models)]
     assert words[0].equal(words[1]) and not words[0].equal(words[2])
 
     with pytest.raises(InputError, match=r"rationale_unit is 'clause', and this model's 'token'"):
@@ -167,12 +167,14 @@ def test_development_leaves_the_test_split_alone(inputs, tmp_path):
 
 
 def test_resuming_ends_where_an_uninterrupted_run_ends(inputs, tmp_path):
+    # Keeping five, so that the first checkpoint is still there to go on from.
     keep = {"save_total_limit": 5, "load_best_model_at_end": False}
     run(options(inputs, tmp_path / "newest", load_best_model_at_end=False, num_train_epochs=3))
     assert [path.name for path in (tmp_path / "newest").glob("checkpoint-*")] == ["checkpoint-15"]
     run(options(inputs, tmp_path / "whole", **keep))
     checkpoints = sorted((tmp_path / "whole").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     assert len(checkpoints) == 2
+    # As if the run had been cut off after its first epoch.
     (tmp_path / "resumed").mkdir()
     checkpoints[0].rename(tmp_path / "resumed" / checkpoints[0].name)
     run(options(inputs, tmp_path / "resumed", resume_from_checkpoint="last", **keep))
@@ -203,6 +205,7 @@ def test_one_mechanism_with_its_own_responder_and_the_published_architecture(inp
 
 
 def train_hf(launcher: list[str], argv: list[str], cwd: Path) -> subprocess.CompletedProcess:
+    # One thread each: two processes with two threads on two cores wait for each other.
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *launcher, str(REPOSITORY / "train_hf.py"), *argv]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
@@ -217,20 +220,22 @@ def test_two_processes_evaluate_every_example_exactly_once(inputs, tmp_path):
     done = train_hf(launcher, options(inputs, tmp_path / "two", **still), tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("Held-out test split") == 1
-    one, two = (predictions_in(tmp_path / name) for name in ("one", "two"))
-    assert len(one) % 8 != 0, "the last batch must be uneven, or nothing is tested"
-    assert one["rp_id"] == two["rp_id"]
+    single, paired = (predictions_in(tmp_path / name) for name in ("one", "two"))
+    assert len(single) % 8 != 0, "the last batch must be uneven, or nothing is tested"
+    assert single["rp_id"] == paired["rp_id"]
     for mechanism in MECHANISMS:
-        expected = torch.tensor([row["level_probabilities"] for row in one[mechanism]])
-        torch.testing.assert_close(torch.tensor([row["level_probabilities"] for row in two[mechanism]]), expected)
+        expected, probabilities = (
+            torch.tensor([row["level_probabilities"] for row in rows[mechanism]]) for rows in (single, paired)
+        )
+        torch.testing.assert_close(probabilities, expected)
     scores = [json.loads((tmp_path / name / "metrics.json").read_text())["metrics"] for name in ("one", "two")]
     # What ranks or cuts token scores is left out: an untrained model's are so close that rounding decides.
-    of_levels = ("accuracy", "macro_f1", "f1_no", "f1_weak", "f1_strong", "kappa", "instances")
+    suffixes = ("accuracy", "macro_f1", "f1_no", "f1_weak", "f1_strong", "kappa", "instances")
     for split in ("validation", "test"):
         compared = [
-            name for name in scores[0][split] if name.endswith(of_levels) and not ("token" in name or "iou" in name)
+            name for name in scores[0][split] if name.endswith(suffixes) and not ("token" in name or "iou" in name)
         ]
-        assert len(compared) >= 3 * len(of_levels)
+        assert len(compared) >= 3 * len(suffixes)
         for name in compared:
             assert scores[1][split][name] == pytest.approx(scores[0][split][name], abs=1e-6), name
 
@@ -271,32 +276,26 @@ def predicted_accuracy(folder: Path, mechanism: str) -> float:
 
 def test_evaluating_a_checkpoint_gives_the_metrics_of_its_run(inputs, tmp_path):
     expected = run(options(inputs, tmp_path / "out", num_train_epochs=6))
-    model = EmpathyModel.from_pretrained(tmp_path / "out")
+    model, tokenizer = EmpathyModel.from_pretrained(tmp_path / "out"), wordpiece_tokenizer()
     test = load_epitome(data_dir=inputs["data_dir"])["test"]
     for mechanisms in (list(MECHANISMS), ["explorations"]):
-        found = evaluate_checkpoint(model, wordpiece_tokenizer(), test, mechanisms, batch_size=5, show_progress=False)
-        compared = [name for name in found["corrected"] if name.startswith(mechanisms[0])]
+        metrics = evaluate_checkpoint(model, tokenizer, test, mechanisms, batch_size=5, show_progress=False)[
+            "corrected"
+        ]
+        compared = [name for name in metrics if name.startswith(mechanisms[0])]
         assert len(compared) > 20
         for name in compared:
             # Other batches round otherwise: a token score close to a threshold or to another may change sides.
             rounded = 0.02 if "token" in name or "iou" in name else 1e-6
-            assert found["corrected"][name] == pytest.approx(expected[name], abs=rounded), name
+            assert metrics[name] == pytest.approx(expected[name], abs=rounded), name
 
 
 def test_the_originals_commands_with_only_the_scripts_name_changed(inputs, tmp_path):
     """In a folder with a `roberta-base`, as the name would resolve on the Hub."""
     (tmp_path / "roberta-base").symlink_to(inputs["encoder"])
     (tmp_path / "dataset").symlink_to(inputs["data_dir"])
-    common = [
-        "--lr=2e-5",
-        "--batch_size=32",
-        "--lambda_EI=1.0",
-        "--lambda_RE=0.5",
-        "--save_model",
-        "--epochs",
-        "1",
-        "--use_cpu",
-    ]
+    common = ["--lr=2e-5", "--batch_size=32", "--lambda_EI=1.0", "--lambda_RE=0.5", "--save_model", "--use_cpu"]
+    common += ["--epochs", "1"]
     files = ["--train_path=dataset/explorations-test.csv", "--save_model_path=output/reddit_EX.pth"]
     evaluated = ["--do_validation", "--dev_path", "dataset/explorations-test.csv"]
     done = train_hf([], [*files, *common, *evaluated], tmp_path)

@@ -68,6 +68,7 @@ def test_training_in_bfloat16_predicts_in_fp32_as_the_saved_model_does(tmp_path)
     rows = rows_of([9, 3, 12, 5])
     trainer = trainer_on(tmp_path, rows, bf16=True, max_steps=1, save_strategy="no", eval_strategy="no")
     trainer.train()
+    # Set by accelerate when training begins, and left in place afterwards.
     prepared = trainer.model.forward
     logits, _ = trainer.predict(rows).predictions
     assert trainer.model.forward is prepared, "training goes on as it was"
@@ -79,6 +80,7 @@ def test_training_in_bfloat16_predicts_in_fp32_as_the_saved_model_does(tmp_path)
         in_fp32 = np.concatenate([saved(**batch).empathy_logits for batch in batches])
         in_bfloat16 = np.concatenate([trainer.model(**batch).empathy_logits for batch in batches])
     np.testing.assert_allclose(logits, in_fp32, atol=1e-4)
+    # Or the comparison above would pass whatever it was computed in.
     assert np.abs(in_bfloat16 - in_fp32).max() > 1e-3
 
 
@@ -93,6 +95,7 @@ def test_heads_learn_at_their_own_rate(tmp_path):
             assert rates.pop(id(parameter)) == expected, name
             seen.add(expected)
     assert not rates and seen == {1e-3, 7e-3}
+    # Splitting the groups keeps biases and layer norms without decay.
     decays = {group["weight_decay"] for group in optimizer.param_groups}
     assert decays == {0.0, 0.1}
     same = trainer_on(tmp_path, rows_of([4, 5]), learning_rate=1e-3, head_learning_rate=None)
@@ -103,6 +106,7 @@ def test_the_frozen_seeker_encoder_is_not_optimized(tmp_path):
     trainer = trainer_on(tmp_path, rows_of([4, 5]))
     optimized = {id(p) for group in trainer.create_optimizer().param_groups for p in group["params"]}
     assert optimized
+    # By identity: comparing tensors would compare their values.
     assert not optimized & {id(parameter) for parameter in trainer.model.seeker_encoder.parameters()}
 
 
@@ -149,17 +153,17 @@ def test_metrics_follow_the_unit_that_the_model_decides_by():
     logits, levels = np.zeros((2, 3, 3)), np.ones((2, 3), dtype=int)
     logits[0, :, 1] = 1.0  # the second response is rated at level 0
     logits[1, :, 0] = 1.0
-    found = {
+    metrics = {
         unit: metrics_by_mechanism(
             EmpathyConfig(rationale_unit=unit), Predicted(logits, probabilities), Annotated(levels, labels, clauses)
         )
         for unit in ("token", "clause")
     }
     # By token the first of the two right ones is marked; by clause both, and in the second response the best clause.
-    assert found["token"]["explorations_annotated_token_f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
-    assert found["clause"]["explorations_annotated_token_f1_macro"] == 1.0
-    assert found["clause"]["explorations_shown_token_f1_macro"] == 0.5, "at level 0 nothing is shown"
-    assert found["clause"]["explorations_shown_token_recall_micro"] == 0.5
+    assert metrics["token"]["explorations_annotated_token_f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
+    assert metrics["clause"]["explorations_annotated_token_f1_macro"] == 1.0
+    assert metrics["clause"]["explorations_shown_token_f1_macro"] == 0.5, "at level 0 nothing is shown"
+    assert metrics["clause"]["explorations_shown_token_recall_micro"] == 0.5
 
 
 def test_thresholds_of_clauses_are_chosen_by_what_clauses_get():
