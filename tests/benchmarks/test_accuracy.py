@@ -118,6 +118,7 @@ def test_pairs_of_one_seeker_post_are_drawn_together():
 
 
 def test_a_post_of_several_splits_is_drawn_equally_often_in_each():
+    # Three posts in all: in each resample they are drawn three times, and b as often in either split.
     weights = resampled_weights({"": ["a", "b", "b"], "1": ["b", "c"]}, resamples=50)
     assert weights[""].shape == (51, 3) and weights["1"].shape == (51, 2)
     assert (weights[""][:, 1] == weights["1"][:, 0]).all() and len(set(weights["1"][:, 0])) > 1

@@ -279,9 +279,8 @@ def test_evaluating_a_checkpoint_gives_the_metrics_of_its_run(inputs, tmp_path):
     model, tokenizer = EmpathyModel.from_pretrained(tmp_path / "out"), wordpiece_tokenizer()
     test = load_epitome(data_dir=inputs["data_dir"])["test"]
     for mechanisms in (list(MECHANISMS), ["explorations"]):
-        metrics = evaluate_checkpoint(model, tokenizer, test, mechanisms, batch_size=5, show_progress=False)[
-            "corrected"
-        ]
+        results = evaluate_checkpoint(model, tokenizer, test, mechanisms, batch_size=5, show_progress=False)
+        metrics = results["corrected"]
         compared = [name for name in metrics if name.startswith(mechanisms[0])]
         assert len(compared) > 20
         for name in compared:
