@@ -78,7 +78,7 @@ def _joined(reports: Sequence[RunReport], training_args: EmpathyTrainingArgument
     """Joins the models of the reports in one checkpoint, if they are saved; a report of all."""
     folder = Path(training_args.output_dir)
     if training_args.save_model and training_args.process_index == 0:
-        # From their folders, not from memory: what is joined is what each run left, which may be its best checkpoint.
+        # From their folders: a report holds no model, so that the memory of each is free for the next.
         model = join_models([EmpathyModel.from_pretrained(report.folder) for report in reports])
         model.save_pretrained(folder)
         own_tokenizer(reports[0].folder, model.config).save_pretrained(folder)
