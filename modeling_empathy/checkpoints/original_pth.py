@@ -236,7 +236,3 @@ def _check_tensors(weights: Weights, shapes: dict[str, torch.Size], path: Path) 
 def _listed(names: Sequence[str], longest: int = 20) -> str:
     lines = [f"    {name}" for name in names[:longest]]
     return "\n".join(lines + ([f"    and {len(names) - longest} more"] if len(names) > longest else []))
-
-
-def _what(content: Any) -> str:
-    return "nothing" if isinstance(content, Mapping) else f"a {type(content).__name__}"

@@ -12,7 +12,7 @@ from ..corpus.features import EmpathyDataCollator, build_features
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from .metrics import REPORTED
-from .metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism, scores_by_unit
+from .metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism, scores_and_thresholds
 from .original_metrics import original_metrics
 from .predictions import predict
 from .report import metrics_table
@@ -89,8 +89,7 @@ def _original(
     metrics: dict[str, float] = {}
     for index, mechanism in enumerate(mechanisms):
         probabilities = predicted.rationale_probabilities[:, :, index]
-        scores, highest = scores_by_unit(config.rationale_unit, probabilities, annotated.clauses)
-        thresholds = np.minimum(config.rationale_thresholds[config.mechanisms.index(mechanism)], highest)
+        scores, thresholds = scores_and_thresholds(config, mechanism, probabilities, annotated.clauses)
         labels = np.zeros(probabilities.shape, dtype=int)
         for row, row_labels in enumerate(labelled["rationale_labels"]):
             labels[row, : token_counts[row]] = row_labels[index]

@@ -65,10 +65,8 @@ def metrics_by_mechanism(
     for index, mechanism in enumerate(mechanisms):
         levels = predicted.level_logits[:, index].argmax(-1)
         labels = annotated.rationale_labels[:, :, index]
-        threshold = config.rationale_thresholds[config.mechanisms.index(mechanism)]
         probabilities = predicted.rationale_probabilities[:, :, index]
-        scores, highest = scores_by_unit(config.rationale_unit, probabilities, annotated.clauses)
-        thresholds = np.minimum(threshold, highest)
+        scores, thresholds = scores_and_thresholds(config, mechanism, probabilities, annotated.clauses)
         mechanism_metrics = identification_metrics(levels, annotated.levels[:, index])
         mechanism_metrics |= rationale_metrics(scores, labels, threshold=thresholds.tolist())
         mechanism_metrics |= _as_shown(scores, thresholds, levels, labels)
@@ -77,6 +75,21 @@ def metrics_by_mechanism(
     macro_f1 = [metrics[f"{mechanism}_macro_f1"] for mechanism in mechanisms]
     metrics["macro_f1"] = sum(macro_f1) / len(macro_f1)
     return metrics
+
+
+def scores_and_thresholds(
+    config: EmpathyConfig, mechanism: str, probabilities: np.ndarray, clauses: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a model holds against what, to decide on the rationales of one mechanism: `(pair, token)` and `(pair,)`.
+
+    Args:
+        config: The model's.
+        mechanism: One of the model's.
+        probabilities: `(pair, token)`, of the mechanism.
+        clauses: `(pair, token)`, of [`Annotated`].
+    """
+    scores, highest = scores_by_unit(config.rationale_unit, probabilities, clauses)
+    return scores, np.minimum(config.rationale_thresholds[config.mechanisms.index(mechanism)], highest)
 
 
 def scores_by_unit(unit: str, probabilities: np.ndarray, clauses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,9 @@
-"""An exported corpus, and files to export."""
+"""An exported corpus, files to export, and the Hub as this process sees it."""
 
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from modeling_empathy.hub.dataset_export import export_dataset
 from tests.csv_files import write_corpus
@@ -19,3 +20,11 @@ def exported(tmp_path_factory) -> Path:
 def csv_folder(tmp_path) -> Path:
     (tmp_path / "csv").mkdir()
     return write_corpus(tmp_path / "csv")
+
+
+@pytest.fixture
+def logged_in(hub, api, waits, monkeypatch) -> None:
+    """The stand-in Hub is that of this process, whose user is logged in and does not wait between attempts."""
+    # The environment was read when huggingface_hub was imported: HF_ENDPOINT would come too late.
+    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("HF_TOKEN", hub.token)

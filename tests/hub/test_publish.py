@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
 
 from modeling_empathy.errors import InputError
 from modeling_empathy.hub import publish
@@ -17,14 +16,7 @@ from tests.tokenizers_for_tests import wordpiece_tokenizer
 
 ID = "user/name"
 
-
-@pytest.fixture
-def hub(hub, api, waits, monkeypatch) -> StandInHub:
-    """The Hub of this process, whose user is logged in."""
-    # The environment was read when huggingface_hub was imported: HF_ENDPOINT would come too late.
-    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-    monkeypatch.setenv("HF_TOKEN", hub.token)
-    return hub
+pytestmark = pytest.mark.usefixtures("logged_in")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from huggingface_hub import constants
 from modeling_empathy.errors import InputError
 from modeling_empathy.hub.staging import Publication
 from modeling_empathy.hub.upload import Target, upload
-from tests.hub.stand_in.hub import StandInHub
 from tests.hub.stand_in.repositories import FIRST_FILES
 
 
@@ -18,12 +17,7 @@ WEIGHTS = {"model.safetensors": bytes(range(256)) * 8}
 BEFORE = {"README.md": b"# Before\n", "model.safetensors": b"\0before", "notes.txt": b"somebody's"}
 
 
-@pytest.fixture
-def hub(hub, api, waits, monkeypatch) -> StandInHub:
-    """The Hub of this process, whose user is logged in and does not wait between attempts."""
-    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-    monkeypatch.setenv("HF_TOKEN", hub.token)
-    return hub
+pytestmark = pytest.mark.usefixtures("logged_in")
 
 
 @pytest.fixture
