@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modeling_empathy.cli.options import DataDir, Salt, Source, new_app, reports_errors
+from modeling_empathy.cli.failures import reports_errors
+from modeling_empathy.cli.options import DataDir, Salt, Source, new_app
 
 
 # For types alone: `--help` does not wait for torch.

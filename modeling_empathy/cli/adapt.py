@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from .options import DataDir, Salt, Source, reports_errors
+from .failures import reports_errors
+from .options import DataDir, Salt, Source
 
 
 @reports_errors("empathy")

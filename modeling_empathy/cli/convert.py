@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .options import OptionalModelPath, by_mechanism, mechanism_option, reports_errors
+from .failures import reports_errors
+from .options import OptionalModelPath, by_mechanism, mechanism_option
 
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import InputError
-from .options import DataDir, Device, Mechanism, ModelPath, Salt, Source, reports_errors
+from .failures import reports_errors
+from .options import DataDir, Device, Mechanism, ModelPath, Salt, Source
 
 
 @reports_errors("empathy")

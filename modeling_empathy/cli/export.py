@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import DataDir, ModelPath, Salt, Source, reports_errors
+from .failures import reports_errors
+from .options import DataDir, ModelPath, Salt, Source
 
 
 if TYPE_CHECKING:

@@ -1,16 +1,12 @@
-"""What the commands of this package have in common: how they look, options of the corpus, how errors are reported."""
+"""What the commands of this package have in common: how they look, and options of the corpus."""
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from ..errors import InputError
 from ..model.mechanisms import ABBREVIATIONS
 
 
@@ -42,38 +38,6 @@ def new_app(**settings: Any) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         **settings,
     )
-
-
-def reports_errors(
-    program: str, when_interrupted: str = "nothing was written"
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Turns what a user can mend into one message of `program` and exit code 2, instead of a stack."""
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        # As typer names commands.
-        name = f"{program} {command.__name__.replace('_', '-')}"
-
-        # typer reads a command's options from its signature, which `wraps` hands on.
-        @functools.wraps(command)
-        def wrapped(*args: Any, **kwargs: Any) -> None:
-            try:
-                command(*args, **kwargs)
-                return
-            except InputError as error:
-                message = str(error)
-            except OSError as error:
-                # Its own text begins with its number.
-                message = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
-            except KeyboardInterrupt:
-                print(f"\n{name}: interrupted; {when_interrupted}", file=sys.stderr)
-                # 128 and the number of the signal, as shells have it.
-                raise typer.Exit(130) from None
-            print(f"{name}: error: {message}", file=sys.stderr)
-            raise typer.Exit(2)
-
-        return wrapped
-
-    return decorate
 
 
 def mechanism_option(code: str, what: str) -> Any:

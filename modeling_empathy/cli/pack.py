@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import reports_errors
+from .failures import reports_errors
 
 
 @reports_errors("empathy")

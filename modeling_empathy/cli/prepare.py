@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..corpus.alignment_report import AlignmentReport
-from .options import reports_errors
+from .failures import reports_errors
 
 
 @reports_errors("empathy")

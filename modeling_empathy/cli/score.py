@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import InputError
-from .options import Device, by_mechanism, mechanism_option, reports_errors
+from .failures import reports_errors
+from .options import Device, by_mechanism, mechanism_option
 
 
 @reports_errors("empathy")

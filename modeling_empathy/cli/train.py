@@ -7,7 +7,6 @@ from pathlib import Path
 
 import datasets
 
-from ..errors import InputError
 from ..evaluation.diagnostics import diagnostics_tables
 from ..evaluation.report import metrics_table, readable_pairs
 from ..training.arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
@@ -15,6 +14,7 @@ from ..training.data import read_corpus
 from ..training.one_model import RunReport
 from ..training.parsing import parse_arguments
 from ..training.run import training_runs, trains_separately
+from .failures import reporting
 
 
 def main(description: str | None = None) -> None:
@@ -24,14 +24,11 @@ def main(description: str | None = None) -> None:
         description: What `--help` says first.
     """
     model_args, data_args, training_args = parse_arguments(description=description)
-    try:
+    with reporting("train_hf.py", "--resume_from_checkpoint last goes on from the last checkpoint"):
         # The others read what the first has built.
         with training_args.main_process_first(desc="building the data set"):
             corpus = read_corpus(model_args, data_args, training_args.do_eval, training_args.do_predict)
         train_and_print(corpus, model_args, data_args, training_args)
-    except InputError as error:
-        print(f"train_hf.py: error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def train_and_print(

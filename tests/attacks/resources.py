@@ -1,0 +1,6 @@
+"""Attacks by disks, memory, paths and places to write."""
+
+from tests.attacks.attempts import Attack
+
+
+ATTACKS: list[Attack] = []

@@ -1,0 +1,6 @@
+"""Attacks by signals to stop."""
+
+from tests.attacks.attempts import Attack
+
+
+ATTACKS: list[Attack] = []

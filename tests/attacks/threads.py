@@ -1,0 +1,6 @@
+"""Attacks by several threads at once."""
+
+from tests.attacks.attempts import Attack
+
+
+ATTACKS: list[Attack] = []
