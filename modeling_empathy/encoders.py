@@ -68,9 +68,10 @@ def load_tokenizer(
     """
     folder = resolve_encoder(encoder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **kwargs)
-    # Missing files, a broken or unknown configuration, and a package that a tokenizer needs and that is not installed.
-    except (OSError, ValueError, KeyError, ImportError) as error:
+        # Left out, transformers would ask on standard input whether to run code that comes with a tokenizer.
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **kwargs)
+    # Of every class: the library in Rust, for one, raises no other of its own.
+    except Exception as error:
         raise InputError(f"The tokenizer of {encoder!r} can't be loaded: {first_line(error)}") from None
     if not tokenizer.is_fast:
         raise InputError(f"The encoder {encoder!r} has no fast tokenizer, and rationales need its character offsets.")

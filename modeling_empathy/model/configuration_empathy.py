@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transformers import CONFIG_MAPPING, AutoConfig, __version__
 from transformers.configuration_utils import PreTrainedConfig
+from transformers.utils import logging
 
+from .configuration_checks import as_list, check_encoder, check_labels, check_values
 from .mechanisms import LEVELS, MECHANISMS
 
 
-LEVEL_POOLINGS = ("first_token", "rationale")
-RATIONALE_UNITS = ("token", "clause")
+logger = logging.get_logger(__name__)
 
-# In a nested configuration: classes from elsewhere, and attention and expert kernels, which may name a repository.
-# Whoever trusts the code of a checkpoint trusts the files beside it, not what they go on to name.
-_BRINGS_CODE = (
-    "auto_map",
-    "trust_remote_code",
-    "custom_pipelines",
+# In a `config.json`: attention and expert kernels, which may name a repository whose code is downloaded and run.
+_KERNELS = (
     "attn_implementation",
     "_attn_implementation",
     "_attn_implementation_internal",
@@ -27,6 +25,11 @@ _BRINGS_CODE = (
     "_experts_implementation",
     "_experts_implementation_internal",
 )
+# And, of a nested configuration, classes from elsewhere. Whoever trusts the code of a checkpoint trusts the files
+# beside it, not what they go on to name.
+_BRINGS_CODE = ("auto_map", "trust_remote_code", "custom_pipelines", *_KERNELS)
+# The attention that torch itself has; whatever else is asked for is for a program to say, and not for a file.
+_ATTENTION_OF_TORCH = ("eager", "sdpa", "flex_attention")
 
 
 class EmpathyConfig(PreTrainedConfig):
@@ -91,7 +94,7 @@ class EmpathyConfig(PreTrainedConfig):
         **kwargs: Any,
     ) -> None:
         self.encoder_config = _encoder_config(encoder_config)
-        self.mechanisms = list(mechanisms)
+        self.mechanisms = as_list("mechanisms", mechanisms)
         self.share_responder_encoder = share_responder_encoder
         self.freeze_seeker_encoder = freeze_seeker_encoder
         self.seeker_dropout = seeker_dropout
@@ -100,46 +103,59 @@ class EmpathyConfig(PreTrainedConfig):
         self.level_pooling = level_pooling
         self.lambda_EI = lambda_EI
         self.lambda_RE = lambda_RE
-        self.level_weights = None if level_weights is None else [list(weights) for weights in level_weights]
+        self.level_weights = None
+        if level_weights is not None:
+            table = as_list("level_weights", level_weights)
+            self.level_weights = [as_list("level_weights", weights) for weights in table]
         self.level_smoothing = level_smoothing
         count = len(self.mechanisms)
-        self.level_temperatures = [1.0] * count if level_temperatures is None else list(level_temperatures)
+        level_temperatures = [1.0] * count if level_temperatures is None else level_temperatures
+        self.level_temperatures = as_list("level_temperatures", level_temperatures)
         self.rationale_unit = rationale_unit
-        self.rationale_thresholds = [0.5] * count if rationale_thresholds is None else list(rationale_thresholds)
+        rationale_thresholds = [0.5] * count if rationale_thresholds is None else rationale_thresholds
+        self.rationale_thresholds = as_list("rationale_thresholds", rationale_thresholds)
         self.head_dropout = head_dropout
         self.level_dropout = head_dropout if level_dropout is None else level_dropout
         self.max_post_length = max_post_length
         self.initializer_range = initializer_range
-        self._check()
+        check_values(vars(self))
+        check_encoder(self.encoder_config, max_post_length)
         # What `pipeline(model=..., trust_remote_code=True)` runs; the file travels with the model.
         kwargs["custom_pipelines"] = {"empathy": {"impl": "pipeline_empathy.EmpathyPipeline", "pt": ["AutoModel"]}}
         # The base class would call two levels LABEL_0 and LABEL_1.
         if kwargs.get("id2label") is None:
             kwargs["id2label"] = dict(enumerate(LEVELS))
             kwargs["label2id"] = {level: index for index, level in enumerate(LEVELS)}
-        # Last, because it hands the attention implementation on to `encoder_config`, which must be there by then.
+        # Behind the attributes: it hands the attention implementation on to `encoder_config`.
         super().__init__(**kwargs)
+        check_labels(self.id2label)
 
-    def _check(self) -> None:
-        unknown = [mechanism for mechanism in self.mechanisms if mechanism not in MECHANISMS]
-        if unknown or not self.mechanisms or len(set(self.mechanisms)) != len(self.mechanisms):
-            raise ValueError(
-                f"mechanisms={self.mechanisms!r}: name one to three different ones of {', '.join(MECHANISMS)}."
-            )
-        for name, choices in (("level_pooling", LEVEL_POOLINGS), ("rationale_unit", RATIONALE_UNITS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name}={getattr(self, name)!r}: use one of {', '.join(choices)}.")
-        expected = (len(self.mechanisms), len(LEVELS))
-        if self.level_weights is not None and [len(row) for row in self.level_weights] != [expected[1]] * expected[0]:
-            raise ValueError(f"level_weights={self.level_weights!r}: expected shape {expected}, (mechanism, level).")
-        for name in ("level_temperatures", "rationale_thresholds"):
-            if len(getattr(self, name)) != len(self.mechanisms):
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one for each of {self.mechanisms!r}.")
-        if not 0 <= self.level_smoothing < 1:
-            raise ValueError(f"level_smoothing={self.level_smoothing!r}: a share from 0 to below 1.")
-        # NaN fails every comparison.
-        if not all(0 < temperature < float("inf") for temperature in self.level_temperatures):
-            raise ValueError(f"level_temperatures={self.level_temperatures!r}: logits are divided by them; above 0.")
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> EmpathyConfig:
+        """As the base class's, of what a file has; kernels that are not torch's own are left out with a warning.
+
+        Args:
+            config_dict: What stands in a `config.json`.
+            **kwargs: What a program asks for, `attn_implementation` among it, which is taken as it is.
+
+        Raises:
+            ValueError: If it is of another model, or a value makes no model.
+        """
+        model_type = config_dict.get("model_type")
+        # The base class warns and goes on, with every value that ours has and the other lacks at its default.
+        if model_type != cls.model_type:
+            raise ValueError(f"model_type={model_type!r}: this is not the configuration of an empathy model.")
+        # Whatever a file has becomes an attribute: one named after a method would take its place.
+        hiding = [name for name in config_dict if callable(getattr(cls, name, None))]
+        if hiding:
+            raise ValueError(f"{hiding[0]!r} is no name of a value in a configuration.")
+        unwanted = {name: config_dict[name] for name in _KERNELS if name in config_dict}
+        foreign = [value for value in unwanted.values() if value is not None and value not in _ATTENTION_OF_TORCH]
+        if foreign:
+            logger.warning(f"config.json asks for kernels that are not torch's own, which are not used: {foreign!r}")
+            config_dict = {name: value for name, value in config_dict.items() if name not in unwanted}
+        config: EmpathyConfig = super().from_dict(config_dict, **kwargs)
+        return config
 
     @property
     def padded_length(self) -> int:
@@ -159,25 +175,56 @@ class EmpathyConfig(PreTrainedConfig):
 def _encoder_config(encoder_config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig:
     # An instance may come from a user's program, a dict from the `config.json` of a stranger's checkpoint.
     if isinstance(encoder_config, PreTrainedConfig):
+        _check_ships(type(encoder_config))
         built = encoder_config
     else:
-        values = _without_code(encoder_config or {"model_type": "roberta"})
-        model_type = values.pop("model_type", None)
-        if model_type is None:
-            raise ValueError("encoder_config has no `model_type`: give the configuration of a transformers encoder.")
-        if model_type not in CONFIG_MAPPING:
-            raise ValueError(f"encoder_config has model_type={model_type!r}, which transformers {__version__} lacks.")
-        built = AutoConfig.for_model(model_type, **values)
-    # Others could have been registered by code that came with a checkpoint.
-    if not type(built).__module__.startswith("transformers."):
-        raise ValueError(
-            f"encoder_config is a {type(built).__name__} of {type(built).__module__}: only encoders that transformers "
-            "itself ships are built."
-        )
+        built = _encoder_config_of(encoder_config or {"model_type": "roberta"})
     # An instance may have it from the checkpoint that it was loaded from; saved with it, ours would name that code.
     if getattr(built, "auto_map", None):
         del built.auto_map
     return built
+
+
+def _encoder_config_of(values: Mapping[str, Any]) -> PreTrainedConfig:
+    """The configuration of an encoder that a file describes."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"encoder_config={values!r}: expected names and values.")
+    values = _without_code(values)
+    model_type = values.pop("model_type", None)
+    if model_type is None:
+        raise ValueError("encoder_config has no `model_type`: give the configuration of a transformers encoder.")
+    if not isinstance(model_type, str) or model_type not in CONFIG_MAPPING:
+        raise ValueError(f"encoder_config has model_type={model_type!r}, which transformers {__version__} lacks.")
+    _check_ships(CONFIG_MAPPING[model_type])
+    try:
+        built: PreTrainedConfig = AutoConfig.for_model(model_type, **values)
+    # Of every class, by where transformers stumbles over a value.
+    except Exception as error:
+        raise ValueError(f"encoder_config can't be used: {' '.join(str(error).split())}") from None
+    return built
+
+
+def _check_ships(config_class: type) -> None:
+    # Others could have been registered by code that came with a checkpoint.
+    if not config_class.__module__.startswith("transformers."):
+        raise ValueError(
+            f"encoder_config is a {config_class.__name__} of {config_class.__module__}: only encoders that "
+            "transformers itself ships are built."
+        )
+
+
+def pretrained_encoder_config(encoder: str | os.PathLike[str], **kwargs: Any) -> PreTrainedConfig:
+    """The configuration of a pretrained encoder, of transformers' own classes and with torch's own attention.
+
+    Args:
+        encoder: A folder, or a name on the Hub.
+        **kwargs: What the Hub is asked with.
+    """
+    config: PreTrainedConfig = AutoConfig.from_pretrained(encoder, trust_remote_code=False, **kwargs)
+    # transformers would download the kernel that a file names; None leaves the choice to the architecture.
+    if config._attn_implementation not in _ATTENTION_OF_TORCH:
+        config._attn_implementation = None
+    return config
 
 
 def _without_code(values: Mapping[str, Any]) -> dict[str, Any]:

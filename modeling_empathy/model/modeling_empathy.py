@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .configuration_empathy import EmpathyConfig
+from .configuration_empathy import EmpathyConfig, pretrained_encoder_config
 from .mechanisms import MECHANISMS
 from .rationale_spans import IGNORE_INDEX
 
@@ -162,6 +162,35 @@ class EmpathyModel(EmpathyPreTrainedModel):
         self._freeze_seeker_encoder()
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the base class's; weights that don't fit the configuration are an error, where it starts some at random.
+
+        With `ignore_mismatched_sizes=True`, who asks for it gets what the base class gives.
+
+        Raises:
+            ValueError: If weights are missing, have no place in the model or another shape, or are not finite; lists
+                them.
+        """
+        wants_loading_info = kwargs.pop("output_loading_info", False)
+        is_lenient = kwargs.pop("ignore_mismatched_sizes", False)
+        # The base class says which shapes differ only where it may pass over them.
+        model, info = super().from_pretrained(
+            pretrained_model_name_or_path, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+        )
+        if not is_lenient:
+            _check_loaded(pretrained_model_name_or_path, info)
+        model.check_weights()
+        return (model, info) if wants_loading_info else model
+
+    def check_weights(self) -> None:
+        """Raises a `ValueError` that lists the weights with a value that is not a finite number, if there are such."""
+        # Of those that accelerate keeps elsewhere until they are needed, only the shape is here.
+        weights = [(name, weight) for name, weight in self.named_parameters() if not weight.is_meta]
+        broken = [name for name, weight in weights if not torch.isfinite(weight).all()]
+        if broken:
+            raise ValueError(f"{_listed(broken)} {'has' if len(broken) == 1 else 'have'} values that are no numbers.")
+
+    @classmethod
     def from_encoder(
         cls,
         encoder: str | os.PathLike[str],
@@ -185,8 +214,15 @@ class EmpathyModel(EmpathyPreTrainedModel):
         Raises:
             ValueError: If the pretrained weights lack part of the encoder.
         """
-        # Left out, the dtype would be the stored one, which may be half precision: too coarse to train in.
-        pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, **(encoder_kwargs or {}))
+        hub_options = encoder_kwargs or {}
+        pretrained = AutoModel.from_pretrained(
+            encoder,
+            config=pretrained_encoder_config(encoder, **hub_options),
+            # Left out, it would be the stored one, which may be half precision: too coarse to train in.
+            dtype=torch.float32,
+            trust_remote_code=False,
+            **hub_options,
+        )
         config = EmpathyConfig(
             encoder_config=pretrained.config,
             mechanisms=mechanisms,
@@ -351,11 +387,32 @@ def level_probabilities(empathy_logits: torch.Tensor, temperatures: Sequence[flo
     return (empathy_logits.float() / divisors[:, None]).softmax(-1)
 
 
+def _check_loaded(name: Any, info: Mapping[str, Any]) -> None:
+    """Raises a `ValueError` where the weights of a checkpoint are not those of the model; lists them."""
+    misshapen = [
+        f"{weight} {tuple(stored)}, not {tuple(wanted)}" for weight, stored, wanted in info["mismatched_keys"]
+    ]
+    problems = {
+        "lacks": sorted(info["missing_keys"] - {weight for weight, *_ in info["mismatched_keys"]}),
+        "has in another shape": sorted(misshapen),
+        "has what the model has no place for:": sorted(info["unexpected_keys"]),
+    }
+    found = [f"{problem} {_listed(weights)}" for problem, weights in problems.items() if weights]
+    if found:
+        raise ValueError(f"{name} is not a checkpoint of the model in its config.json: it {'; it '.join(found)}.")
+
+
+def _listed(names: Sequence[str], longest: int = 8) -> str:
+    more = f" and {len(names) - longest} more" if len(names) > longest else ""
+    return f"{', '.join(names[:longest])}{more}"
+
+
 def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
     """The bare encoder; without a pooler, which nothing would read and DistributedDataParallel would trip over."""
     # DistilBERT, among others, has no pooler and refuses the argument.
     has_pooler = "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
-    return AutoModel.from_config(config, **({"add_pooling_layer": False} if has_pooler else {}))
+    options = {"add_pooling_layer": False} if has_pooler else {}
+    return AutoModel.from_config(config, trust_remote_code=False, **options)
 
 
 def _encode(encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:

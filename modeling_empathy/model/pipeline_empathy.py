@@ -171,9 +171,24 @@ def _load(model: str | os.PathLike[str] | None, **kwargs: Any) -> tuple[EmpathyM
 
 
 def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig, **kwargs: Any) -> PreTrainedTokenizerBase:
-    """The tokenizer that was saved with a checkpoint, a folder or a name on the Hub."""
-    # Without the configuration it would ask on standard input whether to run the checkpoint's code.
-    return AutoTokenizer.from_pretrained(model, config=config, **kwargs)
+    """The tokenizer that was saved with a checkpoint, a folder or a name on the Hub.
+
+    Raises:
+        ValueError: If it can't be loaded without running code of the checkpoint, or is none of this model.
+        OSError: If there is none.
+    """
+    # Left out, transformers would ask on standard input whether to run code that comes with a tokenizer, and there may
+    # be the pairs, whose first line would be the answer.
+    tokenizer = AutoTokenizer.from_pretrained(model, config=config, trust_remote_code=False, **kwargs)
+    if not tokenizer.is_fast:
+        raise ValueError("it is no fast tokenizer, and rationales need its character offsets")
+    if tokenizer.pad_token_id is None:
+        raise ValueError("it has no padding token")
+    # A word behind the last embedding would end the run at the first post that has it, or on a GPU the process.
+    vocab_size = config.encoder_config.vocab_size
+    if len(tokenizer) > vocab_size:
+        raise ValueError(f"it has {len(tokenizer)} tokens, and the encoder {vocab_size}")
+    return tokenizer
 
 
 def _pairs_of_columns(columns: Mapping[str, Any]) -> Any:

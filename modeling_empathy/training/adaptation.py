@@ -29,6 +29,7 @@ from ..encoders import load_tokenizer, name_on_hub, resolve_encoder
 from ..errors import InputError, first_line, shortened
 from ..files.whole_files import whole_folder
 from ..hub.cards import CARD
+from ..model.configuration_empathy import pretrained_encoder_config
 from ..model.mechanisms import POSTS
 from .arguments import EmpathyTrainingArguments
 
@@ -197,9 +198,13 @@ def _load(arguments: AdaptationArguments) -> tuple[PreTrainedModel, PreTrainedMo
     try:
         # In fp32 whatever it was saved in: transformers 5 keeps the file's type, and AdamW's steps are lost to the
         # rounding of 16-bit weights.
-        encoder = AutoModel.from_pretrained(folder, dtype=torch.float32)
-        model, loading = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-    except (OSError, ValueError) as error:
+        config = pretrained_encoder_config(folder)
+        encoder = AutoModel.from_pretrained(folder, config=config, dtype=torch.float32, trust_remote_code=False)
+        model, loading = AutoModelForMaskedLM.from_pretrained(
+            folder, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+        )
+    # Of every class, by where the files of the encoder are damaged.
+    except Exception as error:
         raise InputError(f"The encoder {name!r} can't fill in masked words: {first_line(error)}") from None
     # The adapted weights go into the bare encoder by their names; one that it lacks would be dropped in silence.
     if model.base_model.state_dict().keys() - encoder.state_dict().keys():

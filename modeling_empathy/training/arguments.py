@@ -10,7 +10,7 @@ from transformers import TrainingArguments
 from transformers.hf_argparser import HfArg
 
 from ..corpus.token_labels import UNANNOTATED
-from ..model.configuration_empathy import LEVEL_POOLINGS, RATIONALE_UNITS
+from ..model.configuration_checks import LEVEL_POOLINGS, RATIONALE_UNITS
 from ..model.mechanisms import MECHANISMS
 from ..precision import computes_in_bfloat16
 

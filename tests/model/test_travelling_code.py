@@ -22,6 +22,7 @@ LENGTHS = [(9, 7), (4, 12), (6, 3)]
 PAIRS = [["I feel alone.", "I am so sorry. What happened?"], ["I failed", "Why? Nobody cares " * 20]]
 # Spelt out: a file more or less changes every checkpoint that is published from now on.
 TRAVELLING = {
+    "configuration_checks.py",
     "configuration_empathy.py",
     "encoded_pairs.py",
     "mechanisms.py",
