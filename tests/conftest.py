@@ -14,9 +14,13 @@ _CORPUS_DIR = os.environ.pop("EMPATHY_CORPUS_DIR", None)
 
 import pytest  # noqa: E402
 from huggingface_hub import HfApi, constants  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from tests.hub.stand_in.hub import StandInHub  # noqa: E402
 
+
+# For `--hypothesis-profile long`: some minutes for each property, where the default is a second.
+settings.register_profile("long", max_examples=20_000, deadline=None)
 
 _SHARED = Path(__file__).parents[2] / "shared"
 
