@@ -75,7 +75,7 @@ def as_csv(rows: list[tuple[str, ...]]) -> str:
 
 
 def read(path: Path) -> tuple[list[InputPair], list[RowError]]:
-    """The pairs of a file and what was wrong with its other rows; both readings, that stops and that goes on, agree."""
+    """The pairs of a file and what was wrong with its other rows; a reading that stops and one that goes on agree."""
     errors: list[RowError] = []
     pairs = list(read_pairs(path, on_error=errors.append))
     if errors:
