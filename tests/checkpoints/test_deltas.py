@@ -167,3 +167,35 @@ def test_it_is_small_and_says_what_it_is_and_under_which_terms():
     assert "/" not in json.dumps(record["arguments"]), "a path of somebody's machine"
     with safe_open(PRETRAINED / DELTAS, framework="pt") as file:
         assert not [name for name in file.keys() if "seeker_encoder" in name or "word_embeddings" in name]  # noqa: SIM118
+
+
+RESPONDER = "responder_encoders.0.encoder.layer.0.output.dense.weight"
+HEAD = "mechanism_heads.explorations.level.output.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda stored: stored.pop(HEAD), f"lacks {HEAD}"),
+        (lambda stored: stored.pop(RESPONDER + ".scale"), f"{RESPONDER} is|holds [0-9]+ tensors of the [0-9]+"),
+        (lambda stored: [stored.pop(RESPONDER + end) for end in ("", ".scale")], "holds [0-9]+ tensors of the [0-9]+"),
+        (lambda stored: stored.update(more=stored.pop(RESPONDER)), "has more, which the model has no place for"),
+        (
+            lambda stored: stored.update({"seeker_encoder.more": stored.pop(RESPONDER)}),
+            "has seeker_encoder.more, which the model has no place for",
+        ),
+        (lambda stored: stored.update({RESPONDER: stored[RESPONDER][:1].clone()}), rf"{RESPONDER} is \(1, "),
+        (lambda stored: stored.update({RESPONDER + ".scale": torch.ones(1)}), rf"{RESPONDER}.scale is \(1,\)"),
+        (lambda stored: stored[HEAD][0].fill_(float("nan")), f"{HEAD} has values that are no numbers"),
+        (lambda stored: stored[RESPONDER + ".scale"][0].fill_(float("inf")), "have values|has values"),
+    ],
+)
+def test_what_is_missing_foreign_misshapen_or_no_number_in_a_packed_one_is_named(model, tmp_path, change, says):
+    pack(model, tmp_path)
+    stored = load_file(tmp_path / DELTAS)
+    with safe_open(tmp_path / DELTAS, framework="pt") as file:
+        metadata = file.metadata()
+    change(stored)
+    save_file(stored, tmp_path / DELTAS, metadata=metadata)
+    with pytest.raises(InputError, match=says):
+        load_packed(tmp_path)

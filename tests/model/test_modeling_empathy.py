@@ -278,3 +278,28 @@ def test_a_pretrained_encoder_that_lacks_weights_is_named(tmp_path):
 def test_configurations_that_make_no_model_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         EmpathyConfig(**arguments)
+
+
+def test_weights_that_do_not_fit_are_listed_unless_they_are_wanted(tmp_path):
+    tiny_model().save_pretrained(tmp_path)
+    loaded, info = EmpathyModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert type(loaded) is EmpathyModel and not info["missing_keys"] and not info["mismatched_keys"]
+    one = {"mechanisms": ["explorations"], "level_temperatures": [1.0], "rationale_thresholds": [0.5]}
+    written = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(written | one | {"level_pooling": "first_token"}))
+    with pytest.raises(ValueError, match=r"no place for.* and [0-9]+ more") as raised:
+        EmpathyModel.from_pretrained(tmp_path)
+    assert "in another shape mechanism_heads.explorations.level.dense.weight (16, 32), not (16, 16)" in str(
+        raised.value
+    )
+    lenient = EmpathyModel.from_pretrained(tmp_path, ignore_mismatched_sizes=True)
+    assert lenient.config.mechanisms == ["explorations"]
+
+
+def test_weights_that_are_no_numbers_are_named(tmp_path):
+    model = tiny_model()
+    model.check_weights()
+    with torch.no_grad():
+        model.mechanism_heads["explorations"].rationale.bias[1] = float("nan")
+    with pytest.raises(ValueError, match=r"mechanism_heads\.explorations\.rationale\.bias has values"):
+        model.check_weights()
