@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from .configuration_empathy import EmpathyConfig
 from .mechanisms import POSTS
+from .option_values import whole_number
+from .pair_inputs import PostPair
 from .rationale_decisions import clauses_of_tokens
 
 
 logger = logging.get_logger(__name__)
+
+# Encoders that count positions from behind the padding id, so that some of their positions are never reached.
+_POSITIONS_BEHIND_PADDING = (
+    *("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm"),
+    *("xlm-roberta", "xlm-roberta-xl", "xmod"),
+)
+# To each tokenizer the size of its vocabulary and what tokenizes in its place; see [`_undisturbed`].
+_TOKENIZING: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[int, Any]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class EncodedPair:
         truncated: Which of the two posts lack their end.
         max_length: What a post was cut to.
         windows: The positions of the response's tokens that are read together; without it, all of them.
+        position: Where the pair stands among those that it was given with, from 0, if that is known.
     """
 
     response_post: str
@@ -41,6 +55,7 @@ class EncodedPair:
     truncated: dict[str, bool]
     max_length: int = 0
     windows: list[list[int]] | None = None
+    position: int | None = None
 
     @cached_property
     def response_clauses(self) -> list[int]:
@@ -55,40 +70,78 @@ class EncodedPair:
         return [{"seeker_input_ids": self.seeker_input_ids, "response_input_ids": ids} for ids in responses]
 
 
+def checked_lengths(
+    tokenizer: PreTrainedTokenizerBase, config: EmpathyConfig, max_length: Any = None, stride: Any = None
+) -> tuple[int, int | None]:
+    """How much of a post is read, checked before any is.
+
+    Args:
+        tokenizer: The model's.
+        config: The model's.
+        max_length: Tokens of a post, special tokens included; the model's `max_post_length` when left out.
+        stride: Tokens that windows of a long response share; None to cut it.
+
+    Returns:
+        `max_length` and `stride` as [`encode_pairs`] takes them.
+
+    Raises:
+        ValueError: If the model can't read so many tokens, or windows that share `stride` tokens would not move on.
+    """
+    if not tokenizer.is_fast:
+        raise ValueError(f"{type(tokenizer).__name__} is no fast tokenizer, and rationales need its character offsets.")
+    special_tokens = tokenizer.num_special_tokens_to_add()
+    longest = _longest_post(config)
+    if max_length is None:
+        max_length = whole_number("max_post_length", config.max_post_length, special_tokens + 1, longest)
+    else:
+        # Of a tokenizer that says nothing, some 1e30.
+        longest = min(longest, tokenizer.model_max_length if tokenizer.model_max_length < 1e9 else longest)
+        max_length = whole_number("max_length", max_length, special_tokens + 1, longest)
+    if stride is None:
+        return max_length, None
+    capacity = max_length - special_tokens
+    try:
+        return max_length, whole_number("stride", stride, 0, capacity - 1)
+    except ValueError:
+        raise ValueError(
+            f"stride={stride!r}: windows of {max_length} tokens hold {capacity} of the response, so they can share from "
+            f"0 to {capacity - 1}."
+        ) from None
+
+
 def encode_pairs(
-    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]], max_length: int, stride: int | None = None
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[PostPair], max_length: int, stride: int | None = None
 ) -> list[EncodedPair]:
     """Tokenizes pairs without padding, each post once; says once in the log when a post had to be cut.
+
+    Threads may share a tokenizer, whatever their options. Its own truncation and padding count for nothing, and stay
+    as they are.
 
     Args:
         tokenizer: A fast tokenizer.
         pairs: Seeker posts and responses.
-        max_length: Tokens of a post, special tokens included.
-        stride: Reads a longer response in windows that share this many tokens, instead of cutting it.
-
-    Raises:
-        ValueError: If windows that share `stride` tokens would not move on.
+        max_length: As [`checked_lengths`] gave it.
+        stride: Likewise.
     """
     if not pairs:
         return []
-    plain = {"return_attention_mask": False, "return_token_type_ids": False}  # Every list that is made takes time.
-    cut = {"truncation": True, "max_length": max_length, **plain}
     # Many responses share a seeker post; `fromkeys` keeps the order, which `set` would not.
-    seekers, responses = (list(dict.fromkeys(posts)) for posts in zip(*pairs, strict=True))
-    # Each of an encoding's attributes is copied out of the tokenizer when it is read, so once for each post. By
-    # `overflowing` the tokenizer says what it cut off.
-    by_seeker = {
-        text: (encoding.ids, bool(encoding.overflowing))
-        for text, encoding in zip(seekers, tokenizer(seekers, **cut).encodings, strict=True)
-    }
-    # Windows are made of the whole response. Not verbose, or the tokenizer would warn of its length.
-    tokenized = tokenizer(responses, **(cut if stride is None else {"verbose": False, **plain}))
-    by_response = {
-        text: (encoding.ids, encoding.offsets, encoding.special_tokens_mask, bool(encoding.overflowing))
-        for text, encoding in zip(responses, tokenized.encodings, strict=True)
-    }
+    seekers = list(dict.fromkeys(pair.seeker_post for pair in pairs))
+    responses = list(dict.fromkeys(pair.response_post for pair in pairs))
+    tokenizing, side = _undisturbed(tokenizer), tokenizer.truncation_side
+    # Each of an encoding's attributes is copied out of the tokenizer when it is read, so once for each post.
+    by_seeker = {}
+    for text, encoding in zip(seekers, tokenizing.encode_batch(seekers), strict=True):
+        kept = _kept(encoding, max_length, side)
+        by_seeker[text] = _at(kept, encoding.ids), kept is not None
+    by_response = {}
+    for text, encoding in zip(responses, tokenizing.encode_batch(responses), strict=True):
+        # Windows are made of the whole response.
+        kept = _kept(encoding, max_length, side) if stride is None else None
+        features = (_at(kept, values) for values in (encoding.ids, encoding.offsets, encoding.special_tokens_mask))
+        by_response[text] = *features, kept is not None
     encoded = []
-    for seeker_post, response_post in pairs:
+    for seeker_post, response_post, position in pairs:
         seeker_ids, is_seeker_cut = by_seeker[seeker_post]
         ids, offsets, special_tokens_mask, is_response_cut = by_response[response_post]
         encoded.append(
@@ -101,6 +154,7 @@ def encode_pairs(
                 truncated=dict(zip(POSTS, (is_seeker_cut, is_response_cut), strict=True)),
                 max_length=max_length,
                 windows=None if stride is None else _windows(special_tokens_mask, max_length, stride),
+                position=position,
             )
         )
     if any(is_cut for pair in encoded for is_cut in pair.truncated.values()):
@@ -111,17 +165,56 @@ def encode_pairs(
     return encoded
 
 
+def _undisturbed(tokenizer: PreTrainedTokenizerBase) -> Any:
+    """A copy of what a fast tokenizer tokenizes with, which never cuts or pads and which nothing sets anything on.
+
+    How a fast tokenizer cuts is a state of it: a thread that tokenized with a length of its own would set it for all
+    that share the tokenizer, whose users may have set one too.
+    """
+    size, copied = _TOKENIZING.get(tokenizer, (0, None))
+    # Words may be added to a tokenizer after its first use; other steps of it are not expected to change.
+    if size != len(tokenizer):
+        copied = copy.deepcopy(tokenizer.backend_tokenizer)
+        copied.no_truncation()
+        copied.no_padding()
+        copied.encode_special_tokens = tokenizer.split_special_tokens
+        _TOKENIZING[tokenizer] = len(tokenizer), copied
+    return copied
+
+
+def _kept(encoding: Any, max_length: int, side: str) -> list[int] | None:
+    """Positions of the tokens that a post is cut to, special tokens around them included; None where all fit."""
+    if len(encoding) <= max_length:
+        return None
+    special_tokens_mask = encoding.special_tokens_mask
+    before, after = special_tokens_mask.index(0), special_tokens_mask[::-1].index(0)
+    words = range(before, len(encoding) - after)
+    capacity = max_length - before - after
+    words = words[:capacity] if side == "right" else words[len(words) - capacity :]
+    return [*range(before), *words, *range(len(encoding) - after, len(encoding))]
+
+
+def _at(positions: Sequence[int] | None, values: list[Any]) -> list[Any]:
+    return values if positions is None else [values[position] for position in positions]
+
+
+def _longest_post(config: EmpathyConfig) -> float:
+    """Tokens for which the encoder has positions; infinite where they are not counted from the first."""
+    encoder = config.encoder_config
+    positions = getattr(encoder, "max_position_embeddings", None)
+    # Such as T5, XLNet, which says -1, and DeBERTa: distances between tokens, of any length.
+    if not positions or positions < 0 or getattr(encoder, "position_biased_input", True) is False:
+        return float("inf")
+    if encoder.model_type in _POSITIONS_BEHIND_PADDING:
+        return positions - 1 - (1 if encoder.pad_token_id is None else encoder.pad_token_id)
+    return positions
+
+
 def _windows(special_tokens_mask: Sequence[int], max_length: int, stride: int) -> list[list[int]] | None:
     """Positions of the tokens of each window, each with the special tokens around it; None where all fit in one."""
     words = [position for position, is_special in enumerate(special_tokens_mask) if not is_special]
     # Every window has the special tokens again, because the level is read at the first token, which is one of them.
     capacity = max_length - (len(special_tokens_mask) - len(words))
-    if not 0 <= stride < capacity:
-        raise ValueError(
-            f"stride={stride}: windows of {max_length} tokens hold {capacity} of the response, so they can share from "
-            f"0 to {capacity - 1}."
-        )
-    # Checked before this, so that a stride is refused for short responses as well as for long ones.
     if len(words) <= capacity:
         return None
     before, after = list(range(words[0])), list(range(words[-1] + 1, len(special_tokens_mask)))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.pipelines import Pipeline
 
 from .configuration_empathy import EmpathyConfig
-from .encoded_pairs import encode_pairs, pad_posts
-from .mechanisms import POSTS
+from .encoded_pairs import EncodedPair, checked_lengths, encode_pairs, pad_posts
 from .modeling_empathy import EmpathyModel
-from .results import Probabilities, ResultOptions, describe_pair, join_windows
+from .option_values import whole_number
+from .pair_inputs import PostPair, checked_pair, in_chunks, read_pairs
+from .results import Probabilities, ResultOptions, describe_pair, join_windows, not_finite
 
 
-# How transformers' `KeyPairDataset` names the two texts of a pair.
-_TEXT_PAIR = ("text", "text_pair")
 # What `from_pretrained` passes on to the model and, of that, to the tokenizer.
 _REPOSITORY_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 _MODEL_OPTIONS = (*_REPOSITORY_OPTIONS, "dtype", "device_map", "attn_implementation")
@@ -31,9 +29,10 @@ class EmpathyPipeline(Pipeline):
     """Scores pairs of a seeker post and a response post.
 
     A pair is a dict with `seeker_post` and `response_post` (further keys are ignored), or a tuple or list of the two
-    strings. A list of pairs gives a list of results; a generator, a data set or any other iterable gives an iterator
-    of them. So does a dict of two columns, `{"seeker_post": data["seeker_post"], "response_post": ...}`, lists giving
-    a list. Results come in the order of the pairs.
+    strings, neither of them blank. A list or tuple of pairs gives a list of results; a generator, a data set or any
+    other iterable gives an iterator of them. So does a `pandas.DataFrame` with these columns, or a dict of them,
+    `{"seeker_post": data["seeker_post"], "response_post": ...}`, lists giving a list. Results come in the order of the
+    pairs. Threads may share a pipeline, each with options of its own.
 
     For each pair the result holds, for each mechanism, `level` (0, 1, 2), `label` ("no", "weak", "strong"), `score`
     (the label's probability) and `rationales` (a list of `{start, end, text, score}`, offsets in characters of the
@@ -96,58 +95,64 @@ class EmpathyPipeline(Pipeline):
         return cls(model=model, tokenizer=tokenizer, **kwargs)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        """Scores one pair, a list, a generator or a data set of pairs; see the class."""
-        if isinstance(inputs, Mapping):
-            inputs = _pairs_of_columns(inputs)
-        if isinstance(inputs, list):
-            if not inputs:
-                return []
-            # A list of two strings is a pair; the base class would take it for two pairs.
-            if len(inputs) == 2 and all(isinstance(post, str) for post in inputs):
-                inputs = tuple(inputs)
-        elif isinstance(inputs, Iterable) and not isinstance(inputs, (Mapping, tuple, str)):
-            return self._stream(iter(inputs), **kwargs)
-        return super().__call__(inputs, **kwargs)
+        """Scores one pair, a list, a generator or a data set of pairs; see the class.
 
-    def _stream(self, pairs: Iterator[Any], batch_size: int | None = None, **kwargs: Any) -> Iterator[dict[str, Any]]:
+        Raises:
+            ValueError: If an option can't be used, or something is no pair: now where all of them are there, and where
+                they come one by one, when it is its turn, behind the results of those before it.
+        """
+        sizes = (kwargs.pop("batch_size", None), self._batch_size, 1)
+        batch_size = whole_number("batch_size", next(size for size in sizes if size is not None), 1)
+        # Now, and not when the first result is asked for. How many workers there are is an option of the base class.
+        self._sanitize_parameters(**{name: value for name, value in kwargs.items() if name != "num_workers"})
+        pairs = read_pairs(inputs)
+        if isinstance(pairs, list) and not pairs:
+            return []
+        if isinstance(pairs, (PostPair, list)):
+            return super().__call__(pairs, batch_size=batch_size, **kwargs)
+        return self._stream(pairs, batch_size, **kwargs)
+
+    def _stream(self, pairs: Iterator[PostPair], batch_size: int, **kwargs: Any) -> Iterator[dict[str, Any]]:
         """Scores any iterable, a batch at a time; the base class streams generators and data sets alone."""
-        batch_size = batch_size or self._batch_size or 1
-        while batch := list(islice(pairs, batch_size)):
+        for batch in in_chunks(pairs, batch_size):
             yield from super().__call__(batch, batch_size=batch_size, **kwargs)
 
     def _sanitize_parameters(
         self, max_length: int | None = None, stride: int | None = None, **options: Any
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        if max_length is not None and not 3 <= max_length <= self.tokenizer.model_max_length:
-            raise ValueError(f"max_length={max_length}: posts have 3 to {self.tokenizer.model_max_length} tokens.")
+        given = {name: value for name, value in (("max_length", max_length), ("stride", stride)) if value is not None}
+        # What is left out keeps what the pipeline was made with, and must go together with it.
+        lengths = {**getattr(self, "_preprocess_params", {}), **given}
+        checked_lengths(self.tokenizer, self.model.config, **lengths)
         checked = ResultOptions.checked(self.model.config, options)
-        # What is left out keeps what the pipeline was made with.
-        preprocess = {"max_length": max_length, "stride": stride}
-        given = {name: value for name, value in preprocess.items() if value is not None}
         return given, {}, {name: getattr(checked, name) for name, value in options.items() if value is not None}
 
     def preprocess(self, input_: Any, max_length: int | None = None, stride: int | None = None) -> dict[str, Any]:
-        seeker_post, response_post = _posts(input_)
-        max_length = max_length or self.model.config.max_post_length
-        return {"pair": encode_pairs(self.tokenizer, [(seeker_post, response_post)], max_length, stride)[0]}
+        pair = input_ if isinstance(input_, PostPair) else checked_pair(input_)
+        lengths = checked_lengths(self.tokenizer, self.model.config, max_length, stride)
+        return {"pair": encode_pairs(self.tokenizer, [pair], *lengths)[0]}
 
     def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:
         # Pairs travel unpadded and as objects, so that the base class's collator leaves them alone: it pads only
         # `input_ids` with the tokenizer's pad id, and everything else with 0, which is a word in some vocabularies.
         pairs = input_tensors["pair"] if isinstance(input_tensors["pair"], list) else [input_tensors["pair"]]
-        rows = [row for pair in pairs for row in pair.rows()]
+        rows = [(pair, row) for pair in pairs for row in pair.rows()]
         # One long response may have hundreds of windows, which would not fit into memory together.
         at_once = max(len(pairs), _WINDOWS_AT_ONCE)
         scored = [self._score(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         row_probabilities = [probabilities for batch in scored for probabilities in batch]
         return {"pair": pairs, "probabilities": list(join_windows(pairs, row_probabilities))}
 
-    def _score(self, rows: Sequence[Mapping[str, list[int]]]) -> list[Probabilities]:
+    def _score(self, rows: Sequence[tuple[EncodedPair, Mapping[str, list[int]]]]) -> list[Probabilities]:
         """For each row the probabilities `(mechanism, level)` and `(mechanism, token)`, padding included."""
-        batch = pad_posts(rows, self.tokenizer.pad_token_id, at_least=self.model.config.padded_length)
+        posts = [row for _, row in rows]
+        batch = pad_posts(posts, self.tokenizer.pad_token_id, at_least=self.model.config.padded_length)
         output = self.model(**{name: tensor.to(self.device) for name, tensor in batch.items()})
-        probabilities = self.model.probabilities(output.empathy_logits, output.rationale_logits)
-        return list(zip(*probabilities, strict=True))
+        levels, rationales = self.model.probabilities(output.empathy_logits, output.rationale_logits)
+        levels, rationales = levels.cpu(), rationales.cpu()
+        if problem := not_finite((pair for pair, _ in rows), levels, rationales):
+            raise ValueError(problem)
+        return list(zip(levels, rationales, strict=True))
 
     def postprocess(self, model_outputs: dict[str, Any], **options: Any) -> dict[str, Any]:
         pair, probabilities = model_outputs["pair"], model_outputs["probabilities"]
@@ -189,41 +194,3 @@ def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig, **kwargs
     if len(tokenizer) > vocab_size:
         raise ValueError(f"it has {len(tokenizer)} tokens, and the encoder {vocab_size}")
     return tokenizer
-
-
-def _pairs_of_columns(columns: Mapping[str, Any]) -> Any:
-    """The pairs of two columns; the input as it is where it is one pair."""
-    names = next((names for names in (POSTS, _TEXT_PAIR) if all(name in columns for name in names)), None)
-    if names is None or not all(_is_column(columns[name]) for name in names):
-        return columns
-    first, second = (columns[name] for name in names)
-    if hasattr(first, "__len__") and hasattr(second, "__len__") and len(first) != len(second):
-        raise ValueError(f"There are {len(first)} seeker posts and {len(second)} responses; each needs the other.")
-    pairs = zip(first, second, strict=True)
-    return list(pairs) if isinstance(first, list) and isinstance(second, list) else pairs
-
-
-def _is_column(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
-
-
-def _posts(pair: Any) -> tuple[str, str]:
-    """The two strings of a pair, whatever form it has."""
-    if isinstance(pair, Mapping):
-        # The posts' names first: a data set may well have a column `text` beside them.
-        names = _TEXT_PAIR if all(name in pair for name in _TEXT_PAIR) and POSTS[0] not in pair else POSTS
-        missing = [name for name in names if name not in pair]
-        if missing:
-            raise ValueError(f"A pair lacks {', '.join(missing)}; it has {', '.join(map(repr, pair)) or 'no keys'}.")
-        posts = tuple(pair[name] for name in names)
-    elif isinstance(pair, (tuple, list)) and len(pair) == len(POSTS):
-        posts = tuple(pair)
-    else:
-        raise ValueError(
-            "A pair is a dict with 'seeker_post' and 'response_post', or a tuple or list of the two; "
-            f"got {type(pair).__name__}: {str(pair)[:80]!r}."
-        )
-    for name, post in zip(POSTS, posts, strict=True):
-        if not isinstance(post, str):
-            raise ValueError(f"The {name} of a pair is not a string but {type(post).__name__}: {str(post)[:80]!r}.")
-    return posts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 
 from .configuration_empathy import EmpathyConfig
 from .encoded_pairs import EncodedPair
+from .option_values import names_among, probability, yes_or_no
 from .rationale_decisions import unit_scores
 from .rationale_spans import token_scores_to_spans
 
@@ -53,18 +54,38 @@ class ResultOptions:
         if unknown:
             raise ValueError(f"Unknown option of the empathy pipeline: {', '.join(sorted(unknown))}.")
         given = {name: value for name, value in options.items() if value is not None}
-        for name in ("threshold", "abstain_below"):
-            if not 0 <= given.get(name, 0) <= 1:
-                raise ValueError(f"{name}={given[name]}: a probability lies between 0 and 1.")
-        if "mechanisms" in given:
-            mechanisms = given["mechanisms"]
-            given["mechanisms"] = [mechanisms] if isinstance(mechanisms, str) else list(mechanisms)
-            if not given["mechanisms"] or not set(given["mechanisms"]) <= set(config.mechanisms):
-                raise ValueError(
-                    f"mechanisms={given['mechanisms']!r}: the model scores {', '.join(config.mechanisms)}; name some "
-                    "of these."
-                )
+        for name, value in given.items():
+            if name == "mechanisms":
+                given[name] = names_among(name, value, config.mechanisms)
+            else:
+                check = probability if name in ("threshold", "abstain_below") else yes_or_no
+                given[name] = check(name, value)
         return cls(**given)
+
+
+def not_finite(pairs: Iterable[EncodedPair], levels: torch.Tensor, rationales: torch.Tensor) -> str | None:
+    """What is wrong with probabilities of which some are no numbers; None if all are.
+
+    Without a look at them such a pair would have level 0: no number is larger than NaN.
+
+    Args:
+        pairs: The pair of each row.
+        levels: `(row, mechanism, level)`.
+        rationales: `(row, mechanism, token)`.
+    """
+    if levels.isfinite().all() and rationales.isfinite().all():
+        return None
+    finite = levels.isfinite().flatten(1).all(1) & rationales.isfinite().flatten(1).all(1)
+    # A pair of several windows has several rows.
+    bad = list({id(pair): pair for pair, fine in zip(pairs, finite.tolist(), strict=True) if not fine}.values())
+    shown = "; ".join(
+        ("" if pair.position is None else f"pair {pair.position} (counting from 0), ") + repr(pair.response_post[:40])
+        for pair in bad[:5]
+    )
+    return (
+        f"The model gives no numbers (NaN or infinite) for {shown}{f' and {len(bad) - 5} more' if bad[5:] else ''}: its "
+        "weights are damaged, or half precision is too little for them; try fp32."
+    )
 
 
 def describe_pair(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import torch
@@ -13,9 +12,11 @@ from transformers import PreTrainedTokenizerBase
 from ..checkpoints.deltas import PRETRAINED
 from ..errors import InputError
 from ..model.configuration_empathy import EmpathyConfig
-from ..model.encoded_pairs import EncodedPair, encode_pairs, pad
+from ..model.encoded_pairs import EncodedPair, checked_lengths, encode_pairs, pad
 from ..model.modeling_empathy import EmpathyModel
-from ..model.results import Probabilities, ResultOptions, describe_pair, join_windows
+from ..model.option_values import whole_number
+from ..model.pair_inputs import PostPair, in_chunks, read_pairs
+from ..model.results import Probabilities, ResultOptions, describe_pair, join_windows, not_finite
 from .backends import load_backend
 from .interface import Backend, ResponseBatch
 from .torch_backend import TorchBackend
@@ -30,12 +31,18 @@ PAIRS_PER_CHUNK = 1024
 class ScoringEngine:
     """Gives what [`EmpathyPipeline`] gives, for many pairs and faster.
 
+    Threads may share an engine, each with options of its own, and processes may be handed a copy: with the backend
+    torch it can be pickled.
+
     Args:
         backend: What computes.
         tokenizer: The model's.
         config: The model's.
         tokens_per_batch: Tokens of one kind of post that are computed at once, padding included; what suits the device
             when left out.
+
+    Raises:
+        ValueError: If `tokens_per_batch` is no whole number from 1.
 
     Example:
         ```python
@@ -53,9 +60,9 @@ class ScoringEngine:
     ) -> None:
         self.backend, self.tokenizer, self.config = backend, tokenizer, config
         on_cpu = backend.device.type == "cpu"
-        self.tokens_per_batch = tokens_per_batch or (
-            _TOKENS_PER_BATCH_ON_CPU if on_cpu else _TOKENS_PER_BATCH_ELSEWHERE
-        )
+        if tokens_per_batch is None:
+            tokens_per_batch = _TOKENS_PER_BATCH_ON_CPU if on_cpu else _TOKENS_PER_BATCH_ELSEWHERE
+        self.tokens_per_batch = whole_number("tokens_per_batch", tokens_per_batch, 1)
 
     @classmethod
     def of_model(cls, model: EmpathyModel, tokenizer: PreTrainedTokenizerBase, **options: Any) -> ScoringEngine:
@@ -74,35 +81,50 @@ class ScoringEngine:
         return engine
 
     def __call__(
-        self,
-        pairs: Iterable[tuple[str, str]],
-        *,
-        max_length: int | None = None,
-        stride: int | None = None,
-        **options: Any,
+        self, pairs: Any, *, max_length: int | None = None, stride: int | None = None, **options: Any
     ) -> Iterator[dict[str, Any]]:
         """Scores pairs of texts, however many, a chunk of `PAIRS_PER_CHUNK` at a time.
 
         Args:
-            pairs: Seeker posts and responses.
+            pairs: What [`EmpathyPipeline`] takes: pairs, one pair, two columns, a data set, a data frame.
             max_length: As in [`EmpathyPipeline`].
             stride: Likewise.
             **options: As in [`score`].
 
-        Yields:
-            A result of [`EmpathyPipeline`] for each pair, in their order.
+        Returns:
+            An iterator of a result of [`EmpathyPipeline`] for each pair, in their order.
+
+        Raises:
+            ValueError: If an option can't be used, or something is no pair: now where all of them are there, and where
+                they come one by one, when it is its turn, behind the results of those before it.
         """
-        remaining = iter(pairs)
-        while chunk := list(islice(remaining, PAIRS_PER_CHUNK)):
-            yield from self.score(self.encode(chunk, max_length, stride), **options)
+        # No generator itself: what can't be used is an error of the call, not of the first result.
+        lengths = checked_lengths(self.tokenizer, self.config, max_length, stride)
+        result_options = ResultOptions.checked(self.config, options)
+        read = read_pairs(pairs)
+        return self._results([read] if isinstance(read, PostPair) else read, lengths, result_options)
 
-    def encode(
-        self, pairs: Sequence[tuple[str, str]], max_length: int | None = None, stride: int | None = None
-    ) -> list[EncodedPair]:
-        """Tokenizes pairs; may run in another thread than the rest."""
-        return encode_pairs(self.tokenizer, pairs, max_length or self.config.max_post_length, stride)
+    def _results(
+        self, pairs: Iterable[PostPair], lengths: tuple[int, int | None], options: ResultOptions
+    ) -> Iterator[dict[str, Any]]:
+        for chunk in in_chunks(pairs, PAIRS_PER_CHUNK):
+            yield from self._score(encode_pairs(self.tokenizer, chunk, *lengths), options)
 
-    @torch.inference_mode()
+    def encode(self, pairs: Any, max_length: int | None = None, stride: int | None = None) -> list[EncodedPair]:
+        """Tokenizes pairs; may run in another thread than the rest.
+
+        Args:
+            pairs: As of a call of the engine; all of them are tokenized at once.
+            max_length: Likewise.
+            stride: Likewise.
+
+        Raises:
+            ValueError: Likewise.
+        """
+        lengths = checked_lengths(self.tokenizer, self.config, max_length, stride)
+        read = read_pairs(pairs)
+        return encode_pairs(self.tokenizer, [read] if isinstance(read, PostPair) else list(read), *lengths)
+
     def score(
         self, pairs: Sequence[EncodedPair], on_progress: Callable[[int], Any] = lambda done: None, **options: Any
     ) -> list[dict[str, Any]]:
@@ -118,9 +140,18 @@ class ScoringEngine:
 
         Raises:
             ValueError: If an option can't be used.
+            InputError: If the model gives something else than numbers: names the pairs.
         """
         # Before anything is computed, so that an option that can't be used costs nothing.
-        result_options = ResultOptions.checked(self.config, options)
+        return self._score(pairs, ResultOptions.checked(self.config, options), on_progress)
+
+    @torch.inference_mode()
+    def _score(
+        self,
+        pairs: Sequence[EncodedPair],
+        options: ResultOptions,
+        on_progress: Callable[[int], Any] = lambda done: None,
+    ) -> list[dict[str, Any]]:
         rows = [(index, row) for index, pair in enumerate(pairs) for row in pair.rows()]
         # By token ids rather than by text: posts that differ only behind the cut are the same to the encoder.
         seekers: dict[tuple[int, ...], int] = {}
@@ -140,13 +171,16 @@ class ScoringEngine:
             seeker_states = pad_sequence([states[seeker_of_row[number]] for number in batch], batch_first=True)
             levels, rationales = self.backend.probabilities(ResponseBatch(ids, mask, seeker_states, seeker_mask))
             # Off the device a batch at a time: moved row by row, each would wait for the device anew.
-            for number, row_levels, row_rationales in zip(batch, levels.cpu(), rationales.cpu(), strict=True):
+            levels, rationales = levels.cpu(), rationales.cpu()
+            if problem := not_finite((pairs[rows[number][0]] for number in batch), levels, rationales):
+                raise InputError(problem)
+            for number, row_levels, row_rationales in zip(batch, levels, rationales, strict=True):
                 scored[number] = (row_levels, row_rationales)
                 waiting[rows[number][0]] -= 1
             on_progress(sum(waiting[index] == 0 for index in {rows[number][0] for number in batch}))
         joined = join_windows(pairs, [scored[number] for number in range(len(rows))])
         return [
-            describe_pair(pair, probabilities, self.config, result_options)
+            describe_pair(pair, probabilities, self.config, options)
             for pair, probabilities in zip(pairs, joined, strict=True)
         ]
 

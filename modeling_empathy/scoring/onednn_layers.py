@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import platform
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from torch import nn
@@ -37,6 +37,14 @@ class OneDnnLinear(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         outputs: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, *self.post_op)
         return outputs
+
+    # For pickle and `copy.deepcopy`, in torch's layout, which has a storage: another process, or another processor,
+    # lays the weight out anew.
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"weight": self.weight.to_dense()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state | {"weight": torch.ops.mkldnn._reorder_linear_weight(state["weight"])})
 
 
 def suits_onednn(weight: torch.Tensor) -> bool:

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from ..errors import InputError, RowError, raise_error
 from ..files.rows import FORMATS, format_of
 from ..files.whole_files import check_apart, whole_file
-from ..model.encoded_pairs import EncodedPair
+from ..model.encoded_pairs import EncodedPair, checked_lengths
 from .engine import PAIRS_PER_CHUNK, ScoringEngine
 from .input_pairs import InputPair, read_pairs
 from .score_writer import WRITTEN, ScoreWriter
@@ -101,11 +101,9 @@ def score_file(
 
 
 def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
-    # A stride is limited by the tokenizer's special tokens alone, which an empty pair has as well: what holds for it
-    # holds for all pairs, and is known before any is scored.
     for engine in engines:
         try:
-            engine.encode([("", "")], stride=stride)
+            checked_lengths(engine.tokenizer, engine.config, stride=stride)
         except ValueError as error:
             raise InputError(str(error)) from None
 

@@ -43,7 +43,10 @@ def short_attention(
     else:
         # The bias goes into the product itself, as what it is added to.
         mask = attention_mask.transpose(2, 3)
-        bias = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, float("-inf"))
+        # No infinity: padding far behind a post may see nothing at all where an encoder's attention has a window, and
+        # a softmax over nothing but infinities is NaN, which the next layer would spread to the words.
+        nothing = torch.finfo(query.dtype).min
+        bias = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, nothing)
         bias = bias.expand(batch, heads, tokens, tokens).reshape(-1, tokens, tokens)
         scores = torch.baddbmm(bias, key, query.transpose(1, 2), alpha=scaling)
     attended = torch.bmm(scores.softmax(1).transpose(1, 2), value).view(batch, heads, tokens, size)

@@ -27,6 +27,8 @@ TRAVELLING = {
     "encoded_pairs.py",
     "mechanisms.py",
     "modeling_empathy.py",
+    "option_values.py",
+    "pair_inputs.py",
     "pipeline_empathy.py",
     "rationale_decisions.py",
     "rationale_spans.py",
