@@ -88,7 +88,9 @@ def checked_lengths(
         ValueError: If the model can't read so many tokens, or windows that share `stride` tokens would not move on.
     """
     if not tokenizer.is_fast:
-        raise ValueError(f"{type(tokenizer).__name__} is no fast tokenizer, and rationales need its character offsets.")
+        raise ValueError(
+            f"{type(tokenizer).__name__} is no fast tokenizer, and rationales need its character offsets."
+        )
     special_tokens = tokenizer.num_special_tokens_to_add()
     longest = _longest_post(config)
     if max_length is None:
@@ -104,8 +106,8 @@ def checked_lengths(
         return max_length, whole_number("stride", stride, 0, capacity - 1)
     except ValueError:
         raise ValueError(
-            f"stride={stride!r}: windows of {max_length} tokens hold {capacity} of the response, so they can share from "
-            f"0 to {capacity - 1}."
+            f"stride={stride!r}: windows of {max_length} tokens hold {capacity} of the response, so they can share "
+            f"from 0 to {capacity - 1}."
         ) from None
 
 
@@ -130,16 +132,16 @@ def encode_pairs(
     responses = list(dict.fromkeys(pair.response_post for pair in pairs))
     tokenizing, side = _undisturbed(tokenizer), tokenizer.truncation_side
     # Each of an encoding's attributes is copied out of the tokenizer when it is read, so once for each post.
-    by_seeker = {}
+    by_seeker: dict[str, tuple[list[int], bool]] = {}
     for text, encoding in zip(seekers, tokenizing.encode_batch(seekers), strict=True):
         kept = _kept(encoding, max_length, side)
         by_seeker[text] = _at(kept, encoding.ids), kept is not None
-    by_response = {}
+    by_response: dict[str, tuple[list[int], list[tuple[int, int]], list[int], bool]] = {}
     for text, encoding in zip(responses, tokenizing.encode_batch(responses), strict=True):
         # Windows are made of the whole response.
         kept = _kept(encoding, max_length, side) if stride is None else None
-        features = (_at(kept, values) for values in (encoding.ids, encoding.offsets, encoding.special_tokens_mask))
-        by_response[text] = *features, kept is not None
+        ids, offsets = _at(kept, encoding.ids), _at(kept, encoding.offsets)
+        by_response[text] = ids, offsets, _at(kept, encoding.special_tokens_mask), kept is not None
     encoded = []
     for seeker_post, response_post, position in pairs:
         seeker_ids, is_seeker_cut = by_seeker[seeker_post]

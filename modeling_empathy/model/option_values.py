@@ -1,4 +1,4 @@
-"""Values of options as they are given: of the right kind and in range, or an error that names the option and the value."""
+"""Values of options: of the right kind and in range, or an error that names the option and the value."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def names_among(name: str, value: Any, known: list[str]) -> list[str]:
         given = []
     # Not by sets: what is given may be no name at all, and lists have no hash.
     if not given or any(one not in known for one in given) or any(given.count(one) > 1 for one in given):
-        raise ValueError(f"{name}={_shown(value)}: the model scores {', '.join(known)}; name some of these, each once.")
+        scored = ", ".join(known)
+        raise ValueError(f"{name}={_shown(value)}: the model scores {scored}; name some of these, each once.")
     return given
 
 

@@ -36,8 +36,8 @@ def read_pairs(inputs: Any) -> PostPair | list[PostPair] | Iterator[PostPair]:
 
     Args:
         inputs: One pair: a mapping with `seeker_post` and `response_post` (or `text` and `text_pair`; further keys are
-            ignored), or a tuple or list of two strings. Or pairs: a list or tuple of them, or another iterable, such as
-            a generator or a data set. Or two columns of these names: a mapping of them, or a table such as a
+            ignored), or a tuple or list of two strings. Or pairs: a list or tuple of them, or another iterable, such
+            as a generator or a data set. Or two columns of these names: a mapping of them, or a table such as a
             `pandas.DataFrame`.
 
     Returns:

@@ -82,9 +82,10 @@ def not_finite(pairs: Iterable[EncodedPair], levels: torch.Tensor, rationales: t
         ("" if pair.position is None else f"pair {pair.position} (counting from 0), ") + repr(pair.response_post[:40])
         for pair in bad[:5]
     )
+    further = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
     return (
-        f"The model gives no numbers (NaN or infinite) for {shown}{f' and {len(bad) - 5} more' if bad[5:] else ''}: its "
-        "weights are damaged, or half precision is too little for them; try fp32."
+        f"The model gives no numbers (NaN or infinite) for {shown}{further}: its weights are damaged, or half "
+        "precision is too little for them; try fp32."
     )
 
 

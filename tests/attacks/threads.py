@@ -16,7 +16,10 @@ from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_token
 
 # Longer than some of the lengths below, so that each length gives another result.
 PAIRS = [
-    (f"I feel alone, and nobody would notice if I lost job number {number}.", f"I am so sorry. {number}! " * 4 + "Why?")
+    (
+        f"I feel alone, and nobody would notice if I lost job {number}.",
+        f"I am so sorry. {number}! " * 4 + "Why?",
+    )
     for number in range(6)
 ]
 ROUNDS = 12
@@ -28,7 +31,9 @@ THRESHOLDS = [{"threshold": threshold} for threshold in (0.0, 0.3, 0.45, 1.0)]
 MECHANISMS = [{"mechanisms": name} for name in ("explorations", "interpretations", "emotional_reactions")]
 CERTAINTIES = [{"abstain_below": certainty} for certainty in (0.0, 0.5, 1.0)]
 DETAILS = [{"return_all_scores": True}, {"token_mask": True}, {"token_mask": True, "max_length": 10}, {}]
-EVERYTHING = [{**a, **b, **c} for a, b, c in zip(LENGTHS, [*THRESHOLDS, *MECHANISMS], [*DETAILS, {}, {}], strict=False)]
+EVERYTHING = [
+    {**a, **b, **c} for a, b, c in zip(LENGTHS, [*THRESHOLDS, *MECHANISMS], [*DETAILS, {}, {}], strict=False)
+]
 
 
 def pipeline(family: str = "bert") -> EmpathyPipeline:
@@ -113,6 +118,8 @@ ATTACKS: list[Attack] = [
     shared("a pipeline with thresholds of their own", pipeline, THRESHOLDS),
     shared("an engine with mechanisms of their own", engine, MECHANISMS),
     shared("a pipeline with mechanisms of their own", pipeline, MECHANISMS),
+    shared("an engine that is to be as certain as each says", engine, CERTAINTIES),
+    shared("a pipeline that is to be as certain as each says", pipeline, CERTAINTIES),
     shared("an engine asked for different details", engine, DETAILS),
     shared("a pipeline asked for different details", pipeline, DETAILS),
     shared("an engine with everything of their own", engine, EVERYTHING),

@@ -1,5 +1,9 @@
 """The engine: what the pipeline says, whatever is batched with what, and no post computed twice."""
 
+import copy
+import multiprocessing
+import pickle
+
 import pytest
 import torch
 
@@ -77,8 +81,63 @@ def test_each_post_is_computed_once():
 
 
 def test_no_pairs_give_no_results():
-    _, engine = both()
+    pipeline, engine = both()
     assert engine.score(engine.encode([])) == []
+    for nothing in ([], (), iter([]), {"seeker_post": [], "response_post": []}):
+        assert list(engine(nothing)) == []
+        assert list(pipeline(nothing)) == []
+
+
+def test_one_pair_gives_one_result_in_every_form():
+    pipeline, engine = both()
+    seeker, response = PAIRS[0]
+    for form in ((seeker, response), [seeker, response], {"seeker_post": seeker, "response_post": response}):
+        [result] = engine(form)
+        assert_same(result, pipeline(form))
+
+
+def test_pairs_before_an_error_are_scored_whatever_chunk_they_are_in(monkeypatch):
+    monkeypatch.setattr("modeling_empathy.scoring.engine.PAIRS_PER_CHUNK", 2)
+    _, engine = both()
+    expected = list(engine(PAIRS[:3]))
+
+    def pairs():
+        yield from PAIRS[:3]
+        raise KeyError("of the caller's own")
+
+    results, done = engine(pairs()), []
+    with pytest.raises(KeyError, match="of the caller's own"):
+        for result in results:
+            done.append(result)
+    assert done == expected
+
+
+def _scored_there(engine: ScoringEngine, pairs: list[tuple[str, str]]) -> list[dict]:
+    torch.set_num_threads(1)
+    return list(engine(pairs, return_all_scores=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda engine: pickle.loads(pickle.dumps(engine))], ids=["copied", "pickled"]
+)
+def test_a_copy_gives_the_same_to_the_bit(dtype, copied):
+    pipeline, _ = both()
+    engine = ScoringEngine.of_model(pipeline.model.to(dtype), pipeline.tokenizer)
+    expected = _scored_there(engine, MANY)
+    assert len(expected) == len(MANY)
+    assert _scored_there(copied(engine), MANY) == expected
+    assert _scored_there(engine, MANY) == expected, "the original is as it was"
+    again = copied(pipeline)
+    assert again(MANY, stride=3) == pipeline(MANY, stride=3)
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_gives_the_same():
+    pipeline, _ = both()
+    engine = ScoringEngine.of_model(pipeline.model.to(torch.bfloat16), pipeline.tokenizer)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_scored_there, (engine, MANY)) == _scored_there(engine, MANY)
 
 
 def test_half_precision_stays_close():
