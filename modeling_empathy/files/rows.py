@@ -6,19 +6,21 @@ A further format is a reader here and its line in the table at the end.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, RowError, raise_error, shortened
 from .csv_records import csv_records
+from .text_lines import LONGEST_LINE, STDIN, TOO_LONG, other_content, read_lines, unreadable
 
 
-STDIN = Path("-")
+# Bytes of a Parquet column that are read at once, so that a row group as large as its file costs no more than another.
+_PARQUET_BUFFER = 2**20
 
 # Called with the columns of a file and the file's name; returns the columns that are needed.
 CheckHeader = Callable[[Sequence[str], str], Sequence[str]]
@@ -58,10 +60,24 @@ class Row(NamedTuple):
         """
         value = self.values.get(column)
         if not isinstance(value, str) or not (value.strip() or may_be_blank):
-            raise self.error(column, expected)
+            raise self.error(column, "expected one value" if isinstance(value, RepeatedValues) else expected)
         if problem := unreadable(value):
             raise self.error(column, problem)
         return value
+
+    def identifier(self, column: str) -> str:
+        """The id in a column, which may be a whole number.
+
+        Raises:
+            RowError: If it is neither that nor text.
+        """
+        value = self.values.get(column)
+        # `type`, because True is an integer too.
+        return str(value) if type(value) is int else self.text(column, "expected text or a whole number")
+
+
+class RepeatedValues(list[Any]):
+    """What a JSON object has under a key that stands in it more than once."""
 
 
 def read_rows(
@@ -140,84 +156,89 @@ def check_columns(required: Sequence[str], header: Sequence[str], name: str) -> 
 
 def csv_header(path: Path) -> Sequence[str]:
     """The columns of a CSV file; none of an empty one."""
-    with open_text(path) as lines:
-        return next(csv_records(lines, path.name), (0, []))[1]
-
-
-def unreadable(text: str) -> str | None:
-    """What was expected in the place of a text that is no UTF-8 or has a NUL byte; None of any other text."""
-    # Neither surrogates nor NUL are printable, and this runs in C: most posts need no look at each character.
-    if text.isprintable():
-        return None
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return "expected UTF-8 text"
-    return "expected text without NUL bytes" if "\0" in text else None
-
-
-def open_text(path: Path) -> TextIO:
-    """Opens a file or standard input; of bytes that are no UTF-8, [`unreadable`] knows."""
-    is_stdin = path == STDIN
-    return open(
-        # Standard input by its number: `sys.stdin` decodes as the machine is set up, and translates line endings.
-        sys.stdin.fileno() if is_stdin else path,
-        encoding="utf-8-sig",
-        # They become lone surrogates, so that the cell they stand in can be named.
-        errors="surrogateescape",
-        newline="",
-        closefd=not is_stdin,
-    )
+    with closing(read_lines(path, path.name)) as lines:
+        return next((record.cells for record in csv_records(lines, path.name)), [])
 
 
 def _csv_rows(path: Path, name: str, check_header: CheckHeader, on_error: OnError) -> Iterator[Row]:
-    with open_text(path) as lines:
-        records = csv_records(lines, name, on_error)
-        header = next(records, (0, []))[1]
-        check_header(header, name)
-        for number, (line, cells) in enumerate(records, start=1):
-            # Of a record with too many or too few cells, the error has what could be read.
-            row = Row(f"{name}, row {number} (line {line})", number, line, dict(zip(header, cells, strict=False)))
-            if len(cells) == len(header):
-                yield row
-            else:
-                message = (
-                    f"{row.place}: {len(cells)} cells for {len(header)} columns; "
-                    "a text with a comma or a quote must stand in quotes."
-                )
-                on_error(RowError(message, line, row.values))
+    records = csv_records(read_lines(path, name), name, on_error)
+    header = next((record.cells for record in records), [])
+    check_header(header, name)
+    for number, line, cells in records:
+        yield Row(f"{name}, row {number} (line {line})", number, line, dict(zip(header, cells, strict=True)))
 
 
 def _json_rows(path: Path, name: str, check_header: CheckHeader, on_error: OnError) -> Iterator[Row]:
-    with open_text(path) as lines:
-        # Lines of a file end at \r and \n alone; `splitlines` would part texts at U+2028, which JSON allows in them.
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = f"{name}, line {number}"
-            try:
-                values = json.loads(line)
-            except (ValueError, RecursionError) as error:  # the latter from brackets nested too deep
-                on_error(RowError(f"{place}: no JSON ({error}): {shortened(line)}.", number))
-                continue
-            if isinstance(values, dict):
-                yield Row(place, number, number, values)
-            else:
-                on_error(RowError(f"{place}: expected a JSON object, got {shortened(line)}.", number))
+    decode = json.JSONDecoder(object_pairs_hook=_values_by_key).decode
+    for number, line in enumerate(read_lines(path, name), start=1):
+        if not line.strip():
+            continue
+        place = f"{name}, line {number}"
+        try:
+            values = decode(line) if len(line) <= LONGEST_LINE else None
+        except (ValueError, RecursionError) as error:  # the latter from brackets nested too deep
+            on_error(RowError(f"{place}: no JSON ({error}): {shortened(line)}.", number))
+            continue
+        if isinstance(values, dict):
+            yield Row(place, number, number, values)
+        else:
+            problem = "" if len(line) <= LONGEST_LINE else f"; {TOO_LONG}"
+            on_error(RowError(f"{place}: expected a JSON object, got {shortened(line)}{problem}.", number))
+
+
+def _values_by_key(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        # Which of them is meant, nobody can say; the error is that of the column, should anybody need it.
+        for key in values:
+            if len(repeated := [value for other, value in pairs if other == key]) > 1:
+                values[key] = RepeatedValues(repeated)
+    return values
 
 
 def _parquet_rows(path: Path, name: str, check_header: CheckHeader, on_error: OnError) -> Iterator[Row]:
     if path == STDIN:
         raise InputError("Parquet can't be read from standard input: it is read from its end. Name a file.")
+    with path.open("rb") as beginning:
+        first_bytes = beginning.read(10)
+    if not first_bytes.startswith(b"PAR"):
+        content = other_content(first_bytes) or "something else: if it is text, give it the ending of its format"
+        raise InputError(f"{path} can't be read as Parquet: it is {content if first_bytes else 'empty'}.")
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=_PARQUET_BUFFER, pre_buffer=False) as file:
             columns = list(check_header(file.schema_arrow.names, name))
             number = 0
             # A row group may be a whole file; a batch keeps memory at so many rows.
             for batch in file.iter_batches(1024, columns=columns):
-                for values in batch.to_pylist():
+                for values in _values_of_rows(batch):
                     number += 1
                     yield Row(f"{name}, row {number}", number, number, values)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} can't be read as Parquet: {error}") from None
+
+
+def _values_of_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except ValueError:  # that of text that is no UTF-8, and of times that Python does not know, is one
+        rows = [
+            {column: _value(cells[row]) for column, cells in zip(batch.schema.names, batch.columns, strict=True)}
+            for row in range(batch.num_rows)
+        ]
+    return rows
+
+
+def _value(cell: pa.Scalar) -> Any:
+    """A cell as Python has it, with lone surrogates for bytes that are no UTF-8; None of what Python has not."""
+    try:
+        return cell.as_py()
+    except ValueError:
+        if isinstance(cell, pa.StructScalar):
+            return {name: _value(part) for name, part in cell.items()}
+        if isinstance(cell, pa.ListScalar):
+            return list(map(_value, cell))
+        is_text = isinstance(cell, pa.StringScalar)
+        return cell.as_buffer().to_pybytes().decode("utf-8", "surrogateescape") if is_text else None
 
 
 # Format, the endings that name it, and what reads it.

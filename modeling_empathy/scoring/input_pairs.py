@@ -47,21 +47,17 @@ def read_pairs(
             on_error(error)
 
 
-def _columns(header: Sequence[str], name: str) -> list[str]:
-    check_columns(POSTS, header, name)
+def _columns(header: Sequence[str], name: str) -> Sequence[str]:
     if "id" not in header and not set(IDS) <= set(header):
+        check_columns(POSTS, header, name)
         raise InputError(f"{name}: the column 'id' is missing, or {' and '.join(map(repr, IDS))} in its place.")
     # Of Parquet these alone are read: a corpus may have columns that are larger than its posts.
-    return [column for column in ("id", *IDS, *POSTS) if column in header]
+    return check_columns([*(column for column in ("id", *IDS) if column in header), *POSTS], header, name)
 
 
 def _checked_pair(row: Row) -> InputPair:
     seeker_post, response_post = row.text("seeker_post"), row.text("response_post")
-    pair_id = row.values.get("id")
-    if pair_id in ("", None):
-        # The original's ids are the two posts' with an underscore between them.
-        post_ids = [row.values.get(column) for column in IDS]
-        if None in post_ids:
-            raise row.error("id", "expected a value")
-        pair_id = "_".join(map(str, post_ids))
-    return InputPair(str(pair_id), seeker_post, response_post)
+    # The original's ids are the two posts' with an underscore between them.
+    of_posts = row.values.get("id") in ("", None) and all(column in row.values for column in IDS)
+    pair_id = "_".join(row.identifier(column) for column in (IDS if of_posts else ("id",)))
+    return InputPair(pair_id, seeker_post, response_post)
