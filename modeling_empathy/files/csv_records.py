@@ -6,6 +6,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from ..errors import RowError, raise_error, shortened
@@ -14,8 +15,10 @@ from .text_lines import LONGEST_LINE, TOO_LONG
 
 # Characters. A quote that is never closed swallows the rest of a file up to this.
 LONGEST_RECORD = LONGEST_LINE
-# Between two such characters a quote neither opens nor closes a cell, nor is it a doubled one.
-_STRAY_QUOTE = re.compile(r'[^,"\r\n]"[^,"\r\n]')
+# Lines that are looked at behind a bad record: more than a post has.
+_LINES_AHEAD = 1000
+# A quote that opens a cell, or one that closes it; two of them are one of the text, or an empty cell.
+_EDGE = re.compile(r'(?P<opens>(?:^|,)"(?:"")*(?!"))|(?<!")"(?:"")*(?=[,\r\n]|$)')
 
 
 class Record(NamedTuple):
@@ -37,10 +40,11 @@ def csv_records(
 ) -> Iterator[Record]:
     """Reads records one at a time, the header being the first; blank lines are skipped.
 
-    A record that can't be read may have swallowed others, because a quote was left open. If `on_error` returns, its
-    lines are left out one by one, each with a call, up to the first from which on the rest of them are whole records
-    and at least half of what it took in; there reading goes on. A record of the right number of cells is taken as it
-    stands: nothing tells one that swallowed others from a post that quotes a table.
+    A record that can't be read may have swallowed others by a quote that was left open, or its lines may be those of
+    a text. If `on_error` returns, its first line alone is left out, and reading goes on behind it; but what seems to be
+    the rest of a text (see [`_rest_of_a_text`]) is left out too, line by line, and no line without a call. A record of
+    the right number of cells is taken as it stands: nothing tells one that swallowed others from a post that quotes
+    a table.
 
     Args:
         lines: The file's lines, with their endings.
@@ -54,16 +58,13 @@ def csv_records(
     # another thread may be in the middle of a file; where somebody has set more, that is left alone.
     if csv.field_size_limit() < LONGEST_RECORD:
         csv.field_size_limit(LONGEST_RECORD)
-    source = iter(lines)
-    taken: list[str] = []  # by the record that is being read
-    again: deque[str] = deque()
+    upcoming = _Lines(lines)
     header: list[str] = []
-    number, line = 0, 1
-    reader = _reader(_remembered(source, taken, again))
+    number = 0
+    reader = upcoming.reader()
     # No `for`: it would end at the first record that can't be read.
     while True:
-        line += len(taken)
-        taken.clear()
+        line = upcoming.begin_record()
         try:
             cells = next(reader)
         except StopIteration:
@@ -87,33 +88,13 @@ def csv_records(
         if not header:
             raise problem
         on_error(problem)
-        left_out = len(taken) - _rows_at_the_end(taken, len(header))
-        for offset in range(1, left_out):
+        for further, text in enumerate(upcoming.left_out(len(header)), start=line + 1):
             message = (
-                f"{name}, line {line + offset}: left out, because the record that begins on line {line} can't be read "
-                f"and may hold this line: {shortened(taken[offset])}."
+                f"{name}, line {further}: left out, because it seems to belong to the record that begins on "
+                f"line {line} and can't be read: {shortened(text)}."
             )
-            on_error(RowError(message, line + offset))
-        again.extend(taken[left_out:])
-        del taken[left_out:]
-        # A generator ends with its first error.
-        reader = _reader(_remembered(source, taken, again))
-
-
-def _reader(lines: Iterable[str]) -> Iterator[list[str]]:
-    # Without `strict` a quote that is never closed takes in the rest of the file, and no error says so.
-    return csv.reader(lines, strict=True)
-
-
-def _remembered(source: Iterator[str], taken: list[str], again: deque[str]) -> Iterator[str]:
-    """The lines in `again` and then the source's, each added to what the record has taken so far."""
-    characters = 0
-    while (line := again.popleft() if again else next(source, None)) is not None:
-        characters = characters + len(line) if taken else len(line)
-        taken.append(line)
-        if characters > LONGEST_RECORD:
-            raise csv.Error(TOO_LONG)
-        yield line
+            on_error(RowError(message, further))
+        reader = upcoming.reader()
 
 
 def _wrong_width(record: Record, header: Sequence[str], name: str) -> RowError:
@@ -126,26 +107,91 @@ def _wrong_width(record: Record, header: Sequence[str], name: str) -> RowError:
     return RowError(message, record.line, values)
 
 
-def _rows_at_the_end(lines: Sequence[str], width: int) -> int:
-    """How many of the last of these lines, but half of them at most left out, are whole records of so many cells."""
-    start = 1
-    while start <= len(lines) - start:
-        reader = csv.reader((lines[index] for index in range(start, len(lines))), strict=True)
-        rows, end = 0, start  # of the records so far
-        try:
-            for cells in reader:
-                begin, end = end, start + reader.line_num
-                # A line of a post may have the commas of a record, but hardly every line, down to the odd quote.
-                if cells and (len(cells) != width or any(map(_STRAY_QUOTE.search, lines[begin:end]))):
-                    end = begin
+class _Lines:
+    """The lines of a file; those of a record that can't be read can be read again."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._source = iter(lines)
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []  # by the record that is being read
+        self._line = 1  # on which that begins
+        self._settled = 0  # the line up to which it is known what is the rest of a text
+
+    def reader(self) -> Iterator[list[str]]:
+        """Reads on; needed anew after an error, which ends a generator."""
+        # Without `strict` a quote that is never closed takes in the rest of the file, and no error says so.
+        return csv.reader(self._remembered(), strict=True)
+
+    def begin_record(self) -> int:
+        """The line on which the next record begins."""
+        self._line += len(self._taken)
+        self._taken.clear()
+        return self._line
+
+    def left_out(self, width: int) -> list[str]:
+        """Leaves out the first line of the record, which can't be read, and what seems to be the rest of a text.
+
+        Returns:
+            The lines that were left out, without the first.
+        """
+        self._again.extendleft(reversed(self._taken[1:]))
+        del self._taken[1:]
+        if self._line <= self._settled:
+            return []
+        while True:
+            ahead = self._ahead()
+            rest = _rest_of_a_text(self._taken[-1], ahead, width)
+            self._taken.extend(self._again.popleft() for _ in range(rest))
+            # A line that ends one text and begins another is followed by the rest of that.
+            if not rest or rest < len(ahead) or self._taken[-1].count('"') % 2:
+                break
+        # Not the last of them, whose quote was not looked behind.
+        self._settled = self._line + len(self._taken) + len(ahead) - rest - 2
+        return self._taken[1:]
+
+    def _remembered(self) -> Iterator[str]:
+        characters = 0
+        while (line := self._again.popleft() if self._again else next(self._source, None)) is not None:
+            characters = characters + len(line) if self._taken else len(line)
+            self._taken.append(line)
+            if characters > LONGEST_RECORD:
+                raise csv.Error(TOO_LONG)
+            yield line
+
+    def _ahead(self) -> list[str]:
+        """The lines up to the first in which a cell opens or closes with a quote; all are still to be read."""
+        ahead: list[str] = []
+        characters = 0
+        while len(ahead) < _LINES_AHEAD and characters <= LONGEST_RECORD:
+            if len(ahead) == len(self._again):
+                self._again.extend(islice(self._source, 1))
+                if len(ahead) == len(self._again):
                     break
-                rows += bool(cells)
-            else:
-                return len(lines) - start
-        except csv.Error as error:
-            # The last of several may go on behind these lines.
-            if rows and str(error) == "unexpected end of data":
-                return len(lines) - start
-        # From the same place on, each of the records before it would come to the same end.
-        start = end + 1
-    return 0
+            ahead.append(self._again[len(ahead)])
+            characters += len(ahead[-1])
+            if _EDGE.search(ahead[-1]):
+                break
+        return ahead
+
+
+def _rest_of_a_text(first: str, ahead: Sequence[str], width: int) -> int:
+    """How many of the lines behind the first one of a bad record are hardly records of their own.
+
+    If the next quote closes a cell, all up to it. If it opens one, or there is none, only what stands before lines of
+    which nine in ten have the commas of a record; and nothing where the first line has no quote: that is a row with too
+    many or too few cells.
+    """
+    edge = _EDGE.search(ahead[-1]) if ahead else None
+    if edge and edge["opens"] is None:
+        return len(ahead)
+    if '"' not in first:
+        return 0
+    between = ahead[:-1] if edge else ahead
+    places = [place for place, line in enumerate(between) if line.strip()]
+    has_commas = [between[place].count(",") == width - 1 and '"' not in between[place] for place in places]
+    for position, place in enumerate(places):
+        rest = has_commas[position:]
+        # Where a file ends, it may have been cut, and a single line of a post has the commas by chance.
+        if has_commas[position] and sum(rest) >= 0.9 * len(rest) and (edge or len(rest) > 1):
+            return place
+    return len(between)
