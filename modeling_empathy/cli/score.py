@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -86,10 +87,19 @@ def score(
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
-    from ..files.rows import STDIN, format_of
+    from ..files.rows import format_of
+    from ..files.text_lines import STDIN
     from ..scoring.engine import ScoringEngine, load_engines
-    from ..scoring.score_file import score_file
+    from ..scoring.score_file import NothingToScore, score_file
 
+    # A variable of a script that was not set, most likely; it must not mean the default.
+    options = {"model": model, "tokenizer": tokenizer, "device": device}
+    options |= {"ER_model_path": ER_model_path, "IP_model_path": IP_model_path, "EX_model_path": EX_model_path}
+    # An empty path is the folder that one is in.
+    options |= {"input_path": input_path.name, "output_path": output_path and output_path.name}
+    for name, value in options.items():
+        if value is not None and not value.strip():
+            raise InputError(f"--{name} is empty: leave it out, or name what it stands for.")
     given = by_mechanism(ER=ER_model_path, IP=IP_model_path, EX=EX_model_path)
     if model is not None and given:
         raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path, not both.")
@@ -106,16 +116,21 @@ def score(
         gc.freeze()
         return engines
 
-    summary = score_file(
-        loaded_engines,
-        input_path,
-        output_path,
-        # Standard input has no ending that names a format.
-        input_format=input_format or ("csv" if input_path == STDIN else None),
-        rationale_format=rationale_format,
-        stride=stride,
-        skip_errors=on_error == "skip",
-    )
+    try:
+        summary = score_file(
+            loaded_engines,
+            input_path,
+            output_path,
+            # Standard input has no ending that names a format.
+            input_format=input_format or ("csv" if input_path == STDIN else None),
+            rationale_format=rationale_format,
+            stride=stride,
+            skip_errors=on_error == "skip",
+        )
+    except NothingToScore as error:
+        # No mistake of the command line, as scripts may want to know; and no success either.
+        print(f"empathy score: error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
     print(f"{summary.pairs} {'pair' if summary.pairs == 1 else 'pairs'} scored: {output_path}")
     if summary.truncated:
         print(f"  {summary.truncated} of them with a post longer than the model reads, scored without its end")

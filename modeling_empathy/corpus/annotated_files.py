@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 
-from ..errors import InputError
+from ..errors import InputError, shortened
 from ..files.rows import Row, check_columns, csv_header, read_rows
 from ..model.mechanisms import LEVELS
 from .alignment_report import AlignmentReport, log_alignment
@@ -100,11 +100,25 @@ def _read_csv(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -
 def _checked_values(row: Row) -> dict[str, Any]:
     for column in TEXTS:
         row.text(column)
-    if row.values["level"] not in range(len(LEVELS)):
+    level, rationales = row.values["level"], row.values["rationales"]
+    # `type`, because True is an integer too.
+    if type(level) is not int or level not in range(len(LEVELS)):
         raise row.error("level", "expected 0, 1 or 2")
+    if not isinstance(rationales, list | None):
+        raise row.error("rationales", "expected a list")
     response = row.values["response_post"]
-    # The text beside the offsets proves them: in a file that somebody edited they may no longer fit the response.
-    for span in row.values["rationales"] or ():
-        if response[span["start"] : span["end"]] != span["text"] or not span["text"]:
-            raise InputError(f"{row.place}, column 'rationales': {span} is not in the response.")
+    for span in rationales or ():
+        if not _is_span_of(response, span):
+            raise InputError(
+                f"{row.place}, column 'rationales': expected start, end and text, with offsets into the response, got "
+                f"{shortened(span)}, which is not in the response."
+            )
     return row.values
+
+
+def _is_span_of(response: str, span: Any) -> bool:
+    if not isinstance(span, dict) or type(span.get("start")) is not int or type(span.get("end")) is not int:
+        return False
+    start, end = span["start"], span["end"]
+    # The text beside the offsets proves them: in a file that somebody edited they may no longer fit the response.
+    return 0 <= start < end <= len(response) and response[start:end] == span.get("text")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 from html.entities import html5
+from itertools import chain
 
 
 # Also escaped twice (`&amp;#x200B;`), as some of the published responses are.
@@ -39,12 +40,15 @@ def align_rationale(rationale: str, text: str, taken: Sequence[tuple[int, int]] 
     quote = rationale.strip()
     if not quote:
         return None
-    exact = [(start, start + len(quote)) for start in _occurrences(quote, text)]
+    exact = ((start, start + len(quote)) for start in _occurrences(quote, text))
     # Only entities are longer than a character. A quote may end inside one ("&amp" of "&amp;"), and its span must not.
-    entities = [(start, end) for start, end in _units(text) if end - start > 1] if exact and "&" in text else []
-    whole = [span for span in exact if not any(_cuts(span, entity) for entity in entities)]
-    widened = [_widened(span, entities) for span in exact if not any(_holds(entity, span) for entity in entities)]
-    span = _first_free(whole or _folded_occurrences(quote, text) or widened, taken)
+    entities = _entities(text)
+    whole = (span for span in exact if _widened(span, entities) == span) if entities else exact
+    occurrences = _first_or_none(whole) or _folded_occurrences(quote, text)
+    if occurrences is None and entities:
+        exact = ((start, start + len(quote)) for start in _occurrences(quote, text))
+        occurrences = _first_or_none(_widened(span, entities) for span in exact if not _is_inside(span, entities))
+    span = None if occurrences is None else _first_free(occurrences, taken, len(text))
     return None if span is None else _trimmed(span, text)
 
 
@@ -88,40 +92,65 @@ def is_shortened(shorter: str, fuller: str) -> bool:
     return same_otherwise and _is_subsequence(squeezed, squeezed_fuller)
 
 
-def _occurrences(quote: str, text: str) -> list[int]:
-    starts, start = [], text.find(quote)
+def _occurrences(quote: str, text: str) -> Iterator[int]:
+    start = text.find(quote)
     while start >= 0:
-        starts.append(start)
+        yield start
         start = text.find(quote, start + 1)
-    return starts
 
 
-def _folded_occurrences(quote: str, text: str) -> list[tuple[int, int]]:
+def _first_or_none(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]] | None:
+    """All of the spans, found one by one as they are needed; None if there is none."""
+    spans = iter(spans)
+    first = next(spans, None)
+    return None if first is None else chain([first], spans)
+
+
+def _folded_occurrences(quote: str, text: str) -> Iterator[tuple[int, int]] | None:
     folded_quote, _ = _fold(quote)
-    folded_text, sources = _fold(text)
     if not folded_quote:
-        return []  # nothing but invisible characters, which would be found everywhere
-    spans = _spans_of(folded_quote, folded_text, sources)
+        return None  # nothing but invisible characters, which would be found everywhere
     # Only where the whole text does not have it: a quote that kept the word means the place where the word is.
-    if not spans and (removed := list(_REMOVED.finditer(folded_text))):
-        left_out = {index for match in removed for index in range(*match.span())}
-        kept = [index for index in range(len(folded_text)) if index not in left_out]
-        shortened_text = "".join(folded_text[index] for index in kept)
-        spans = _spans_of(folded_quote, shortened_text, [sources[index] for index in kept])
-    return spans
+    return _first_or_none(_spans_of(folded_quote, *_folded(text))) or _first_or_none(
+        _spans_of(folded_quote, *_folded_without_removed(text))
+    )
 
 
-def _spans_of(folded_quote: str, folded_text: str, sources: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _spans_of(
+    folded_quote: str, folded_text: str, sources: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
     """Where the quote occurs, but not where it begins or ends in the middle of what one source character became."""
     # One character may become several: "ß" folds to "ss", and half of it is no place in the text.
-    spans = []
     for start in _occurrences(folded_quote, folded_text):
         end = start + len(folded_quote)
         if (start == 0 or sources[start - 1] != sources[start]) and (
             end == len(sources) or sources[end - 1] != sources[end]
         ):
-            spans.append((sources[start][0], sources[end - 1][1]))
-    return spans
+            yield sources[start][0], sources[end - 1][1]
+
+
+# A response has many rationales, one after the other, and what belongs to it is made once.
+_of_a_text = lru_cache(maxsize=4)
+
+
+@_of_a_text
+def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
+    return _fold(text)
+
+
+@_of_a_text
+def _folded_without_removed(text: str) -> tuple[str, list[tuple[int, int]]]:
+    folded, sources = _folded(text)
+    left_out = {index for match in _REMOVED.finditer(folded) for index in range(*match.span())}
+    kept = [index for index in range(len(folded)) if index not in left_out] if left_out else []
+    return "".join(folded[index] for index in kept), [sources[index] for index in kept]
+
+
+@_of_a_text
+def _entities(text: str) -> dict[int, tuple[int, int]]:
+    """The `(start, end)` of the entity for each character that is part of one."""
+    spans = [(start, end) for start, end in _units(text) if end - start > 1] if "&" in text else []
+    return {place: (start, end) for start, end in spans for place in range(start, end)}
 
 
 def _fold(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -168,25 +197,28 @@ def _trimmed(span: tuple[int, int], text: str) -> tuple[int, int] | None:
     return (span[0] + sources[0][0], span[0] + sources[-1][1]) if sources else None
 
 
-def _cuts(span: tuple[int, int], entity: tuple[int, int]) -> bool:
-    return any(entity[0] < edge < entity[1] for edge in span)
+def _is_inside(span: tuple[int, int], entities: Mapping[int, tuple[int, int]]) -> bool:
+    return span[0] in entities and span[1] <= entities[span[0]][1]
 
 
-def _holds(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
-    return outer[0] <= inner[0] and inner[1] <= outer[1]
+def _widened(span: tuple[int, int], entities: Mapping[int, tuple[int, int]]) -> tuple[int, int]:
+    """The span with all of the entities that it begins or ends in."""
+    return entities.get(span[0], span)[0], entities.get(span[1] - 1, span)[1]
 
 
-def _widened(span: tuple[int, int], entities: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    cut = [span, *(entity for entity in entities if _cuts(span, entity))]
-    return min(start for start, _ in cut), max(end for _, end in cut)
-
-
-def _first_free(occurrences: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+def _first_free(
+    occurrences: Iterator[tuple[int, int]], taken: Sequence[tuple[int, int]], length: int
+) -> tuple[int, int] | None:
+    is_taken = bytearray(length)
+    for start, end in taken:
+        is_taken[start:end] = b"\1" * (end - start)
+    first = None
     for start, end in occurrences:
-        if all(end <= taken_start or taken_end <= start for taken_start, taken_end in taken):
+        if 1 not in is_taken[start:end]:
             return start, end
+        first = first or (start, end)
     # Every place is taken: the rationale repeats another or overlaps it, which annotations may do.
-    return occurrences[0] if occurrences else None
+    return first
 
 
 def _is_inside_word(text: str, edge: int) -> bool:

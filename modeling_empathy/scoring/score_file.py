@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -13,13 +13,17 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from ..errors import InputError, RowError, raise_error
+from ..errors import InputError, RowError
 from ..files.rows import FORMATS, format_of
 from ..files.whole_files import check_apart, whole_file
 from ..model.encoded_pairs import EncodedPair, checked_lengths
 from .engine import PAIRS_PER_CHUNK, ScoringEngine
 from .input_pairs import InputPair, read_pairs
 from .score_writer import WRITTEN, ScoreWriter
+
+
+class NothingToScore(InputError):
+    """A file is fine as far as it goes, and has no pair that can be scored."""
 
 
 @dataclass
@@ -66,19 +70,25 @@ def score_file(
         show_progress: Whether a bar counts pairs.
 
     Raises:
-        InputError: Where input or output can't be used; then nothing is written.
+        InputError: Where input or output can't be used, or there is nothing to score; then nothing is written.
     """
-    check_apart(input_path, output_path)
     summary = ScoringSummary()
     # Not every format that is read is written too.
     endings = {ending: file_format for ending, file_format in FORMATS.items() if file_format in WRITTEN}
     output_format = format_of(output_path, formats=endings)
     errors_path = output_path.with_name(output_path.name + ".errors.jsonl")
+    for written in (output_path, errors_path):
+        check_apart(input_path, written)
     with ExitStack() as stack:
-        rejected = stack.enter_context(_RejectedRows(errors_path)) if skip_errors else None
-        pairs = read_pairs(input_path, input_format, rejected or raise_error)
-        # Read the first pair, so that what is wrong with the file shows before the model is loaded.
-        pairs = chain(list(islice(pairs, 1)), pairs)
+        # Without `skip_errors` too, for what an earlier run has left.
+        rejected = stack.enter_context(_RejectedRows(errors_path, skip_errors))
+        pairs = read_pairs(input_path, input_format, rejected)
+        # Read a chunk, so that what is wrong with the file shows, if it shows early, before the model is loaded.
+        first = list(islice(pairs, PAIRS_PER_CHUNK))
+        if not first:
+            raise NothingToScore(f"{input_path}: nothing to score; {rejected.described()}.")
+        pairs = chain(first, pairs)
+        del first
         temporary = stack.enter_context(whole_file(output_path))
         engines = load_engines()
         mechanisms = [mechanism for engine in engines for mechanism in engine.config.mechanisms]
@@ -90,12 +100,19 @@ def score_file(
         # Entered last and so left first: the file is closed before it is moved into place.
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
-            for chunk, encodings in _tokenized_ahead(pairs, engines, stride):
-                results = _score(engines, encodings, rationale_format == "mask", bar.update)
+            for chunk, encodings, upcoming in _tokenized_ahead(pairs, engines, stride):
+
+                def progress(done: int, upcoming: Future[Any] = upcoming) -> None:
+                    # A row further on that can't be used costs a batch, not the chunk before it.
+                    if upcoming.done():
+                        upcoming.result()
+                    bar.update(done)
+
+                results = _score(engines, encodings, rationale_format == "mask", progress)
                 writer.write(zip(chunk, results, strict=True))
                 summary.pairs += len(chunk)
                 summary.truncated += sum(any(result["truncated"].values()) for result in results)
-    if rejected is not None and rejected.rows:
+    if rejected.rows:
         summary.skipped, summary.errors_path = rejected.rows, errors_path
     return summary
 
@@ -110,8 +127,8 @@ def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
 
 def _tokenized_ahead(
     pairs: Iterator[InputPair], engines: Sequence[ScoringEngine], stride: int | None
-) -> Iterator[tuple[list[InputPair], list[list[EncodedPair]]]]:
-    """Chunks of pairs, tokenized for each engine, each made in another thread while the one before is used."""
+) -> Iterator[tuple[list[InputPair], list[list[EncodedPair]], Future[Any]]]:
+    """Chunks of pairs, tokenized for each engine, and the one that another thread makes meanwhile."""
 
     def read_and_tokenize() -> tuple[list[InputPair], list[list[EncodedPair]]]:
         chunk = list(islice(pairs, PAIRS_PER_CHUNK))
@@ -124,7 +141,7 @@ def _tokenized_ahead(
         upcoming = executor.submit(read_and_tokenize)
         while (chunk := upcoming.result())[0]:
             upcoming = executor.submit(read_and_tokenize)
-            yield chunk
+            yield *chunk, upcoming
 
 
 def _score(
@@ -137,7 +154,7 @@ def _score(
     results: list[dict[str, Any]] = [{"truncated": {}} for _ in encodings[0]]
     for engine, encoded in zip(engines, encodings, strict=True):
         # A pair is done when the last of the models has scored it.
-        progress = on_progress if engine is engines[-1] else lambda done: None
+        progress = on_progress if engine is engines[-1] else lambda done: on_progress(0)
         for result, scored in zip(results, engine.score(encoded, progress, token_mask=with_mask), strict=True):
             # Models may differ in how much they read: a post is cut if one of them did not read all of it.
             truncated = {
@@ -148,17 +165,32 @@ def _score(
 
 
 class _RejectedRows:
-    """Lists rows that could not be used in a file, which appears if there were any once all is done."""
+    """Lists rows that could not be used in a file, which appears if there were any once all is done.
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.rows = path, 0
+    Args:
+        path: The file.
+        skip: Whether rows are listed; otherwise the first one stops the reading.
+    """
+
+    def __init__(self, path: Path, skip: bool) -> None:
+        self.path, self.skip, self.rows = path, skip, 0
+        self._first = ""
         self._stack = ExitStack()
+
+    def described(self) -> str:
+        """What became of the rows of a file of which none could be used."""
+        if not self.rows:
+            return "it has no rows"
+        return f"none of its {self.rows} rows can be used, the first of them because: {self._first.rstrip('.')}"
 
     def __enter__(self) -> _RejectedRows:
         return self
 
     def __call__(self, error: RowError) -> None:
+        if not self.skip:
+            raise error
         if not self.rows:
+            self._first = str(error)
             # Only now: a run without bad rows leaves no file.
             temporary = self._stack.enter_context(whole_file(self.path))
             self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
@@ -167,7 +199,7 @@ class _RejectedRows:
         self._file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def __exit__(self, *raised: Any) -> None:
-        if not self.rows and raised == (None, None, None):
+        if not self.rows and raised == (None, None, None) and self.path.is_file():
             # An earlier run's, which would speak of rows that are gone; a failed run leaves what was there.
-            self.path.unlink(missing_ok=True)
+            self.path.unlink()
         self._stack.__exit__(*raised)

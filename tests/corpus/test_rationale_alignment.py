@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from modeling_empathy.corpus import rationale_alignment
 from modeling_empathy.corpus.rationale_alignment import align_rationale, is_shortened, map_span
 
 
@@ -50,6 +51,17 @@ def test_the_first_free_occurrence_is_meant():
     assert (first, second) == ((0, 9), (19, 28))
     assert align_rationale("I'm sorry", text, [first, second]) == first
     assert align_rationale("i'm  sorry", text, [first]) == second, "folded quotes likewise"
+
+
+def test_of_a_response_with_many_rationales_each_character_is_looked_at_once(monkeypatch):
+    text = " ".join(f"word{number} &amp; reddit" for number in range(1000))
+    looked_at = []
+    units = rationale_alignment._units
+    monkeypatch.setattr(rationale_alignment, "_units", lambda part: looked_at.append(part) or units(part))
+    spans = [align_rationale(f"WORD{number} & REDDIT", text) for number in range(800)]
+    assert [text[slice(*span)] for span in spans] == [f"word{number} &amp; reddit" for number in range(800)]
+    assert [align_rationale(f"word{number} & word{number + 1}", text) is None for number in range(800)] == [False] * 800
+    assert 0 < looked_at.count(text) <= 2, "once folded, once for its entities"
 
 
 WORDS = st.lists(

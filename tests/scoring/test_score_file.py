@@ -3,7 +3,9 @@
 import csv
 import errno
 import json
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +16,9 @@ import pytest
 from modeling_empathy import EmpathyPipeline
 from modeling_empathy.errors import InputError, RowError
 from modeling_empathy.model.mechanisms import ABBREVIATIONS
-from modeling_empathy.scoring.engine import ScoringEngine
+from modeling_empathy.scoring.engine import PAIRS_PER_CHUNK, ScoringEngine
 from modeling_empathy.scoring.input_pairs import InputPair, read_pairs
-from modeling_empathy.scoring.score_file import score_file
+from modeling_empathy.scoring.score_file import NothingToScore, score_file
 from modeling_empathy.scoring.score_writer import ScoreWriter
 from tests.csv_files import write_csv
 from tests.tiny_models import tiny_model
@@ -217,12 +219,110 @@ def test_files_that_hold_no_pairs_are_refused_before_a_model_is_loaded(tmp_path,
     assert not (tmp_path / "scores.csv").exists()
 
 
-def test_a_header_alone_gives_a_header_alone(tmp_path):
-    source = write_csv(tmp_path / "x.csv", [], HEADER)
-    for target in ("scores.csv", "scores.parquet", "scores.jsonl"):
-        assert run(source, tmp_path / target).pairs == 0
-        assert read_scores(tmp_path / target) == []
-    assert (tmp_path / "scores.csv").read_text().startswith("id,seeker_post,response_post,ER_label")
+@pytest.mark.parametrize(
+    ("name", "content", "skip_errors", "message"),
+    [
+        ("x.csv", "id,seeker_post,response_post\n", False, "x.csv: nothing to score; it has no rows"),
+        ("x.jsonl", "", False, "it has no rows"),
+        ("x.csv", "id,seeker_post,response_post\n1,,b\n2,a,\n", True, "none of its 2 rows .*row 1 .line 2., column"),
+    ],
+)
+def test_nothing_to_score_is_an_error_and_leaves_nothing(tmp_path, name, content, skip_errors, message):
+    (tmp_path / name).write_text(content)
+
+    def unwanted():
+        raise AssertionError("the model was loaded")
+
+    with pytest.raises(NothingToScore, match=message):
+        score_file(unwanted, tmp_path / name, tmp_path / "scores.csv", skip_errors=skip_errors, show_progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_an_earlier_run_could_not_use_goes_with_the_next_that_succeeds(tmp_path):
+    source, target = write_pairs(tmp_path, "csv"), tmp_path / "scores.csv"
+    earlier = tmp_path / "scores.csv.errors.jsonl"
+    earlier.write_text("of an earlier run")
+    run(source, target)
+    assert not earlier.exists()
+    source.write_text("id,seeker_post,response_post\n1,,b\n")
+    earlier.write_text("of an earlier run")
+    with pytest.raises(RowError):
+        run(source, target)
+    assert earlier.read_text() == "of an earlier run", "a failed run leaves what was there"
+
+
+def test_the_rows_that_are_left_out_never_take_the_place_of_the_input(tmp_path):
+    source = write_pairs(tmp_path, "jsonl").rename(tmp_path / "scores.csv.errors.jsonl")
+    before = source.read_bytes()
+    for skip_errors in (True, False):
+        with pytest.raises(InputError, match="is the input"):
+            run(source, tmp_path / "scores.csv", skip_errors=skip_errors)
+    assert source.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def rows_with_a_bad_one(folder: Path, number: int) -> Path:
+    rows = [(row, "I feel alone" if row != number else "", "Why?") for row in range(PAIRS_PER_CHUNK + 200)]
+    return write_csv(folder / "x.csv", rows, HEADER)
+
+
+def test_a_bad_row_of_the_first_chunk_costs_no_model(tmp_path):
+    with pytest.raises(RowError, match="row 1001 "):
+        score_file(pytest.fail, rows_with_a_bad_one(tmp_path, 1000), tmp_path / "scores.csv", show_progress=False)
+
+
+@pytest.mark.parametrize("engines", [1, 2])
+def test_a_bad_row_of_the_next_chunk_costs_a_batch_of_this_one(tmp_path, monkeypatch, engines):
+    one = ScoringEngine.of_model(pipeline(mechanisms=["explorations"]).model, wordpiece_tokenizer(), tokens_per_batch=64)
+    two = [one, engine(mechanisms=["interpretations"])][:engines]
+    batches, reading = [], threading.Event()
+    submit = ThreadPoolExecutor.submit
+
+    def submitted(executor, work):
+        future = submit(executor, work)
+        future.add_done_callback(lambda done: done.exception() and reading.set())
+        return future
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submitted)
+
+    def computed(*args):
+        # In a run of one's own the reader has minutes to come to the row.
+        assert reading.wait(60)
+        batches.append(args)
+        return probabilities(*args)
+
+    probabilities = one.backend.probabilities
+    monkeypatch.setattr(one.backend, "probabilities", computed)
+    with pytest.raises(RowError, match=f"row {PAIRS_PER_CHUNK + 101} "):
+        run(rows_with_a_bad_one(tmp_path, PAIRS_PER_CHUNK + 100), tmp_path / "scores.csv", two)
+    assert len(batches) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ('{"id": 7, "id": 8}', "column 'id': expected one value"),
+        ('{"sp_id": "a", "sp_id": "b", "rp_id": "c"}', "column 'sp_id': expected one value"),
+        ('{"id": "7", "seeker_post": "c"}', "column 'seeker_post': expected one value"),
+        ('{"id": true}', "column 'id': expected text or a whole number, got 'True'"),
+        ('{"id": NaN}', "column 'id': expected text or a whole number, got 'nan'"),
+        ('{"id": 1.5}', "got '1.5'"),
+        ('{"id": ["7"]}', "column 'id': expected text or a whole number"),
+        ('{"id": {"a": 1}}', "column 'id': expected text or a whole number"),
+        ('{"id": "  "}', "column 'id': expected text or a whole number, got '  '"),
+        ('{"id": "\\ud800"}', "column 'id': expected UTF-8 text"),
+        ('{"id": "a\\u0000"}', "column 'id': expected text without NUL"),
+        ('{"id": "", "sp_id": "", "rp_id": "c"}', "column 'sp_id': expected text or a whole number, got ''"),
+        ('{"sp_id": "a", "rp_id": null}', "column 'rp_id': expected text or a whole number, got 'None'"),
+    ],
+)
+def test_an_id_is_one_text_or_whole_number(tmp_path, row, expected):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"seeker_post": "a", "response_post": "b", ' + row[1:] + "\n")
+    with pytest.raises(RowError, match=f"x.jsonl, line 1, {expected}"):
+        list(read_pairs(path))
+    path.write_text('{"seeker_post": "a", "response_post": "b", "id": 7, "x": 1, "x": 2, "y": {"id": 1, "id": 2}}\n')
+    assert [pair.id for pair in read_pairs(path)] == ["7"], "what nobody needs may be there twice"
 
 
 def test_a_post_of_a_megabyte_is_scored_and_said_to_be_cut(tmp_path):
