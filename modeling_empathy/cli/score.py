@@ -96,7 +96,7 @@ def score(
     options = {"model": model, "tokenizer": tokenizer, "device": device}
     options |= {"ER_model_path": ER_model_path, "IP_model_path": IP_model_path, "EX_model_path": EX_model_path}
     # An empty path is the folder that one is in.
-    options |= {"input_path": input_path.name, "output_path": output_path and output_path.name}
+    options |= {"input_path": input_path.name, "output_path": None if output_path is None else output_path.name}
     for name, value in options.items():
         if value is not None and not value.strip():
             raise InputError(f"--{name} is empty: leave it out, or name what it stands for.")

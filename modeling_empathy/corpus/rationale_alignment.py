@@ -116,9 +116,7 @@ def _folded_occurrences(quote: str, text: str) -> Iterator[tuple[int, int]] | No
     )
 
 
-def _spans_of(
-    folded_quote: str, folded_text: str, sources: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
+def _spans_of(folded_quote: str, folded_text: str, sources: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Where the quote occurs, but not where it begins or ends in the middle of what one source character became."""
     # One character may become several: "ß" folds to "ss", and half of it is no place in the text.
     for start in _occurrences(folded_quote, folded_text):

@@ -41,7 +41,7 @@ def csv_records(
     """Reads records one at a time, the header being the first; blank lines are skipped.
 
     A record that can't be read may have swallowed others by a quote that was left open, or its lines may be those of
-    a text. If `on_error` returns, its first line alone is left out, and reading goes on behind it; but what seems to be
+    a text. If `on_error` returns, its first line alone is left out, and reading goes on behind that; what seems to be
     the rest of a text (see [`_rest_of_a_text`]) is left out too, line by line, and no line without a call. A record of
     the right number of cells is taken as it stands: nothing tells one that swallowed others from a post that quotes
     a table.
@@ -178,8 +178,8 @@ def _rest_of_a_text(first: str, ahead: Sequence[str], width: int) -> int:
     """How many of the lines behind the first one of a bad record are hardly records of their own.
 
     If the next quote closes a cell, all up to it. If it opens one, or there is none, only what stands before lines of
-    which nine in ten have the commas of a record; and nothing where the first line has no quote: that is a row with too
-    many or too few cells.
+    which nine in ten have the commas of a record; and nothing where the first line has no quote, for that is a row
+    with too many or too few cells.
     """
     edge = _EDGE.search(ahead[-1]) if ahead else None
     if edge and edge["opens"] is None:

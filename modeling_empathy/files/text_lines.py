@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from ..errors import InputError
@@ -31,7 +31,7 @@ _OTHER_CONTENT = {
 _LONGEST_BEGINNING = 10
 
 
-def read_lines(path: Path, name: str) -> Iterator[str]:
+def read_lines(path: Path, name: str) -> Generator[str, None, None]:
     r"""Reads lines with their endings, which are \n, \r or both; other characters part none.
 
     Args:

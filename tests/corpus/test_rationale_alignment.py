@@ -60,7 +60,9 @@ def test_of_a_response_with_many_rationales_each_character_is_looked_at_once(mon
     monkeypatch.setattr(rationale_alignment, "_units", lambda part: looked_at.append(part) or units(part))
     spans = [align_rationale(f"WORD{number} & REDDIT", text) for number in range(800)]
     assert [text[slice(*span)] for span in spans] == [f"word{number} &amp; reddit" for number in range(800)]
-    assert [align_rationale(f"word{number} & word{number + 1}", text) is None for number in range(800)] == [False] * 800
+    assert [align_rationale(f"word{number} & word{number + 1}", text) is None for number in range(800)] == [
+        False
+    ] * 800
     assert 0 < looked_at.count(text) <= 2, "once folded, once for its entities"
 
 

@@ -1,6 +1,7 @@
 """Rows of every format: values, places, what errors name, and headers that are refused before a row is read."""
 
 import json
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -171,6 +172,35 @@ def test_a_byte_order_mark_and_broken_utf8(tmp_path):
     assert row.values == {"a": "1", "b": "\udcff"} and csv_header(tmp_path / "x.csv") == ["a", "b"]
     [row] = read_text(tmp_path, "x.jsonl", b'\xef\xbb\xbf{"a": "\xff"}')
     assert row.values == {"a": "\udcff"}
+
+
+def test_text_in_parquet_that_is_no_utf8_is_named_by_its_cell_wherever_it_stands(tmp_path):
+    def text(*cells: bytes) -> pa.Array:
+        return pa.array(cells, pa.binary()).view(pa.string())
+
+    spans = pa.StructArray.from_arrays([text(b"x", b"\xff")], names=["text"])
+    table = pa.table({"a": text(b"fine", b"b\xff"), "b": pa.ListArray.from_arrays([0, 1, 2], spans)})
+    pq.write_table(table, tmp_path / "x.parquet")
+    first, second = read_rows(tmp_path / "x.parquet", NEED_A_AND_B)
+    assert first.values == {"a": "fine", "b": [{"text": "x"}]}
+    assert second.values == {"a": "b\udcff", "b": [{"text": "\udcff"}]}
+    with pytest.raises(RowError, match=r"x.parquet, row 2, column 'a': expected UTF-8 text, got 'b\\udcff'"):
+        second.text("a")
+
+
+def test_memory_does_not_grow_with_the_row_groups_of_parquet(tmp_path):
+    table = pa.table({"a": [f"{row} {'x' * 1000}" for row in range(60_000)]})
+    # Neither compressed nor folded, so that the file is as large as its text.
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=60_000, compression="none", use_dictionary=False)
+    # In a process of its own, because Arrow knows the most that its process ever held, and nothing since then.
+    code = (
+        "import sys, pyarrow; from pathlib import Path; from modeling_empathy.files.rows import read_rows;"
+        "print(sum(1 for row in read_rows(Path(sys.argv[1]), lambda header, name: header)),"
+        " pyarrow.default_memory_pool().max_memory())"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "x.parquet"]
+    read, most = map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    assert (tmp_path / "x.parquet").stat().st_size > 60e6 and read == 60_000 and 1e6 < most < 20e6
 
 
 def test_files_that_can_not_be_read_are_named(tmp_path):

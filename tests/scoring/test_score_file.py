@@ -272,7 +272,9 @@ def test_a_bad_row_of_the_first_chunk_costs_no_model(tmp_path):
 
 @pytest.mark.parametrize("engines", [1, 2])
 def test_a_bad_row_of_the_next_chunk_costs_a_batch_of_this_one(tmp_path, monkeypatch, engines):
-    one = ScoringEngine.of_model(pipeline(mechanisms=["explorations"]).model, wordpiece_tokenizer(), tokens_per_batch=64)
+    one = ScoringEngine.of_model(
+        pipeline(mechanisms=["explorations"]).model, wordpiece_tokenizer(), tokens_per_batch=64
+    )
     two = [one, engine(mechanisms=["interpretations"])][:engines]
     batches, reading = [], threading.Event()
     submit = ThreadPoolExecutor.submit
@@ -306,7 +308,7 @@ def test_a_bad_row_of_the_next_chunk_costs_a_batch_of_this_one(tmp_path, monkeyp
         ('{"id": "7", "seeker_post": "c"}', "column 'seeker_post': expected one value"),
         ('{"id": true}', "column 'id': expected text or a whole number, got 'True'"),
         ('{"id": NaN}', "column 'id': expected text or a whole number, got 'nan'"),
-        ('{"id": 1.5}', "got '1.5'"),
+        ('{"id": 1.5}', "column 'id': expected text or a whole number, got '1.5'"),
         ('{"id": ["7"]}', "column 'id': expected text or a whole number"),
         ('{"id": {"a": 1}}', "column 'id': expected text or a whole number"),
         ('{"id": "  "}', "column 'id': expected text or a whole number, got '  '"),
