@@ -22,6 +22,7 @@ from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, resolve_encoder
 from ..errors import InputError, first_line
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
+from .own_config import own_config
 
 
 DELTAS = "deltas.safetensors"
@@ -135,7 +136,7 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
     # A difference that gets lost later would pass for a weight that training left as it was.
     save_file(stored, folder / DELTAS, metadata=metadata | {_COUNT: str(len(stored))})
     # With the values that are defaults today: a later version of transformers may have others.
-    config = model.config.to_json_string(use_diff=False)
+    config = own_config(model.config).to_json_string(use_diff=False)
     (folder / "config.json").write_text(config, encoding="utf-8")
     return {name: (folder / name).stat().st_size for name in (DELTAS, "config.json")}
 
