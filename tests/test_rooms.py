@@ -125,6 +125,7 @@ TESTED_IN = {
     "model.option_values": ("attacks/pairs.py", "no_option"),
     "model.pair_inputs": ("attacks/pairs.py", "no_pair"),
     "model.results": ("model/test_pipeline_empathy.py", "return_all_scores"),
+    "scoring.exported_graphs": ("attacks/publications.py", "export_onnx"),
     "scoring.input_pairs": ("scoring/test_score_file.py", "read_pairs"),
     "scoring.onnx_backend": ("scoring/test_onnx.py", "OnnxBackend"),
     "scoring.onnx_export": ("scoring/test_onnx.py", "export-onnx"),

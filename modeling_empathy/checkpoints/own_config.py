@@ -1,7 +1,7 @@
 """The configuration of a checkpoint as it is passed on: the parameters of its classes, and nothing else it came with.
 
-A `config.json` is a file that anybody may have written, and transformers keeps every key of it, with the folder that an
-encoder was loaded from: what names code of others or somebody's home would be published with the next checkpoint.
+Anybody may have written a `config.json`, and transformers keeps every key of it, with the folder that an encoder was
+loaded from: what names code of others or somebody's home would be published with the next checkpoint.
 """
 
 from __future__ import annotations

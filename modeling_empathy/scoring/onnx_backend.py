@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 
-from ..checkpoints.loading import checkpoint_tokenizer
+from ..checkpoints.loading import checkpoint_tokenizer, load_model
 from ..encoders import load_tokenizer
 from ..errors import InputError, first_line
-from ..model.configuration_empathy import EmpathyConfig
+from ..model.modeling_empathy import EmpathyModel
 from ..original_names import checkpoint_folder
+from .graph_source import SOURCE_HASH, source_hash
 from .interface import LoadedBackend, ResponseBatch
 
 
@@ -21,6 +23,9 @@ PRECISIONS = ("fp32", "int8")
 
 SEEKER_ENCODER = "seeker_encoder"
 RESPONSES = "responses"
+
+
+_ANEW = "Remove that folder, and write them anew with `empathy export-onnx --model DIR`."
 
 
 def graph_path(folder: Path, graph: str, precision: Precision) -> Path:
@@ -50,8 +55,12 @@ class OnnxBackend:
         folder: The folder of the graphs, or the checkpoint that has them in `onnx/`.
         precision: Which of the graphs.
 
+    Attributes:
+        source_hash: Of what the graphs were made from, as of [`~modeling_empathy.scoring.graph_source.source_hash`].
+
     Raises:
-        InputError: If ONNX Runtime is not installed, or there are no such graphs.
+        InputError: If ONNX Runtime is not installed, there are no such graphs, they don't say what they were made
+            from, or they are of different models.
 
     Example:
         ```python
@@ -72,6 +81,7 @@ class OnnxBackend:
         self._seeker_encoder, self._responses = (
             _session(graph_path(graphs_folder, graph, precision)) for graph in (SEEKER_ENCODER, RESPONSES)
         )
+        self.source_hash = _common_source((self._seeker_encoder, self._responses), graphs_folder)
 
     def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """As of [`Backend`]."""
@@ -87,13 +97,30 @@ class OnnxBackend:
 def load_onnx(
     name: str, mechanism: str | None, tokenizer: str | None, device: str | None, dtype: str
 ) -> LoadedBackend:
-    """Loads a checkpoint's graphs, for the CPU; see [`~modeling_empathy.scoring.backends.load_backend`]."""
+    """Loads a checkpoint's graphs, for the CPU; see [`~modeling_empathy.scoring.backends.load_backend`].
+
+    Raises:
+        InputError: Also if the graphs were made from other weights or another configuration than the checkpoint has.
+    """
     folder = checkpoint_folder(name)
     if not folder.is_dir():
         raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
-    config = EmpathyConfig.from_pretrained(folder)
+    backend = OnnxBackend(folder / "onnx", precision=cast("Precision", dtype))
+    # The model is loaded for its hash alone, which takes a third of a second for 190 MB of weights.
+    model = load_model(name)
+    check_source(backend, model, folder / "onnx")
+    config = model.config
     loaded_tokenizer = checkpoint_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
-    return LoadedBackend(OnnxBackend(folder / "onnx", precision=cast("Precision", dtype)), loaded_tokenizer, config)
+    return LoadedBackend(backend, loaded_tokenizer, config)
+
+
+def check_source(backend: OnnxBackend, model: EmpathyModel, folder: Path) -> None:
+    """Raises an `InputError` unless the graphs, which are in `folder`, were made from this model."""
+    if backend.source_hash != source_hash(model):
+        raise InputError(
+            f"The graphs in {folder} were made from other weights or another configuration than the checkpoint has "
+            f"now. {_ANEW}"
+        )
 
 
 def _graphs_folder(folder: Path, precision: Precision) -> Path:
@@ -102,6 +129,18 @@ def _graphs_folder(folder: Path, precision: Precision) -> Path:
             return candidate
     what = "int8 graphs (they are written without --no_quantize)" if precision == "int8" else "graphs"
     raise InputError(f"{folder} has no {what} for ONNX Runtime: write them with `empathy export-onnx --model DIR`.")
+
+
+def _common_source(sessions: Iterable[Any], folder: Path) -> str:
+    """The hash that all graphs carry."""
+    hashes = {session.get_modelmeta().custom_metadata_map.get(SOURCE_HASH) for session in sessions}
+    if None in hashes:
+        raise InputError(
+            f"The graphs in {folder} don't say what they were made from, as those of an older version. {_ANEW}"
+        )
+    if len(hashes) > 1:
+        raise InputError(f"The graphs in {folder} were made from different models. {_ANEW}")
+    return str(hashes.pop())
 
 
 def _session(path: Path) -> Any:

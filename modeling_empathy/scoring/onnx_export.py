@@ -19,6 +19,7 @@ from ..files.whole_files import whole_folder
 from ..model.encoded_pairs import pad_posts
 from ..model.modeling_empathy import EmpathyModel
 from ..original_names import checkpoint_folder
+from .graph_source import SOURCE_HASH, source_hash
 from .interface import ResponseBatch
 from .onnx_backend import RESPONSES, SEEKER_ENCODER, OnnxBackend, Precision, graph_path, require_onnx
 
@@ -142,8 +143,10 @@ def _write_graphs(model: EmpathyModel, pad_token_id: int, folder: Path) -> None:
         (batch[f"{post}_input_ids"], batch[f"{post}_attention_mask"]) for post in ("seeker", "response")
     )
     posts, pairs, pair_tokens = {0: "post", 1: "token"}, {0: "batch", 1: "token"}, {0: "batch", 1: "seeker_token"}
+    source = source_hash(model)
     _write_graph(
         _SeekerEncoder(model),
+        source,
         {"input_ids": (seeker[0], posts), "attention_mask": (seeker[1], posts)},
         ["seeker_states"],
         graph_path(folder, SEEKER_ENCODER, "fp32"),
@@ -151,6 +154,7 @@ def _write_graphs(model: EmpathyModel, pad_token_id: int, folder: Path) -> None:
     example = ResponseBatch(*response, model.seeker_states(*seeker), seeker[1])._asdict()
     _write_graph(
         _Responses(model),
+        source,
         {name: (tensor, pair_tokens if name.startswith("seeker") else pairs) for name, tensor in example.items()},
         ["level_probabilities", "rationale_probabilities"],
         graph_path(folder, RESPONSES, "fp32"),
@@ -158,12 +162,17 @@ def _write_graphs(model: EmpathyModel, pad_token_id: int, folder: Path) -> None:
 
 
 def _write_graph(
-    module: nn.Module, inputs: Mapping[str, tuple[torch.Tensor, dict[int, str]]], outputs: list[str], path: Path
+    module: nn.Module,
+    source: str,
+    inputs: Mapping[str, tuple[torch.Tensor, dict[int, str]]],
+    outputs: list[str],
+    path: Path,
 ) -> None:
     """Writes what `module` computes.
 
     Args:
         module: In evaluation mode; its `forward` takes `*tensors`.
+        source: The hash of what it is made from, as of [`source_hash`]; quantized graphs inherit it.
         inputs: Name to an example and the names of those dimensions that may have any size.
         outputs: Names.
         path: The file.
@@ -188,6 +197,7 @@ def _write_graph(
         assert program is not None  # with dynamo=True it always is one
         # Each node says in which line of which file of this machine it was computed, which is nobody else's business.
         ClearMetadataAndDocStringPass()(program.model)
+        program.model.metadata_props[SOURCE_HASH] = source
         # Weights go into a file beside the graph only where one file can't hold them.
         program.save(path)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from modeling_empathy import EmpathyModel, ScoringEngine
 from modeling_empathy.cli.app import app
 from modeling_empathy.errors import InputError
+from modeling_empathy.scoring.graph_source import source_hash
 from modeling_empathy.scoring.interface import ResponseBatch
 from modeling_empathy.scoring.onnx_backend import OnnxBackend
 from modeling_empathy.scoring.onnx_export import TOLERANCE, export_onnx
@@ -19,8 +22,9 @@ from tests.tiny_models import batch_of, tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 
 
-for package in ("onnxruntime", "onnx", "onnxscript"):
+for package in ("onnxruntime", "onnxscript"):
     pytest.importorskip(package)
+onnx = pytest.importorskip("onnx")
 
 # A family each, with what else decides which graph is made.
 VARIANTS = {
@@ -143,6 +147,95 @@ def test_a_file_is_scored_by_the_graphs(exported, tmp_path):
             assert spans[0] == spans[1]
     code, printed = run("--model", exported["bert"], *options[:2], "--dtype", "int8", *options[4:], command="score")
     assert code == 2 and "'torch' with the dtype 'int8'" in " ".join(printed.split())
+
+
+def changed_weights(folder: Path) -> None:
+    model = EmpathyModel.from_pretrained(folder)
+    with torch.no_grad():
+        model.mechanism_heads["explorations"].level.output.bias[0] += 0.01
+    model.save_pretrained(folder)
+
+
+def changed(**values: object):
+    """Changes parameters in `config.json`; those of the encoder by their name with a prefix."""
+
+    def change(folder: Path) -> None:
+        config = json.loads((folder / "config.json").read_text())
+        for name, value in values.items():
+            part = config["encoder_config"] if name.startswith("encoder_") else config
+            assert part.get(name.removeprefix("encoder_")) != value
+            part[name.removeprefix("encoder_")] = value
+        (folder / "config.json").write_text(json.dumps(config))
+
+    return change
+
+
+def exported_copy(exported: dict[str, Path], folder: Path) -> Path:
+    return Path(shutil.copytree(exported["xlm-roberta"], folder))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed_weights,
+        changed(level_temperatures=[1.5]),
+        changed(encoder_hidden_act="relu"),
+        changed(encoder_layer_norm_eps=1e-3),
+    ],
+)
+def test_graphs_of_a_model_that_was_changed_since_are_refused(exported, tmp_path, change):
+    folder = exported_copy(exported, tmp_path / "model")
+    ScoringEngine.from_pretrained(str(folder), backend="onnx")
+    change(folder)
+    with pytest.raises(InputError, match=r"made from other weights.*empathy export-onnx"):
+        ScoringEngine.from_pretrained(str(folder), backend="onnx")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed(rationale_thresholds=[0.9], max_post_length=40, lambda_EI=0.9, head_dropout=0.3),
+        changed(_name_or_path="somewhere/else", encoder__name_or_path="somewhere/else", further="key"),
+        changed(encoder_hidden_dropout_prob=0.5, encoder_id2label={"0": "x", "1": "y", "2": "z"}),
+    ],
+)
+def test_what_is_not_in_the_graphs_makes_none_stale(exported, tmp_path, change):
+    folder = exported_copy(exported, tmp_path / "model")
+    change(folder)
+    assert ScoringEngine.from_pretrained(str(folder), backend="onnx")
+
+
+def test_graphs_are_of_the_model_however_it_is_stored(exported, tmp_path):
+    expected = OnnxBackend(exported["xlm-roberta"]).source_hash
+    model = EmpathyModel.from_pretrained(exported["xlm-roberta"])
+    assert source_hash(model) == expected and re.fullmatch("[0-9a-f]{64}", expected)
+    model.save_pretrained(tmp_path, max_shard_size="20KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    assert source_hash(EmpathyModel.from_pretrained(tmp_path)) == expected
+    # Rounded to 16 bits they are other weights, and the same ones whichever type holds them.
+    rounded = model.bfloat16()
+    assert source_hash(rounded) != expected
+    assert source_hash(rounded) == source_hash(rounded.float())
+
+
+def test_quantized_graphs_carry_the_hash_too(exported):
+    hashes = {OnnxBackend(exported["roberta"], precision=precision).source_hash for precision in ("fp32", "int8")}
+    assert hashes == {source_hash(EmpathyModel.from_pretrained(exported["roberta"]))}
+
+
+def test_graphs_of_two_models_and_graphs_without_a_hash_are_refused(exported, tmp_path):
+    folder = exported_copy(exported, tmp_path / "model")
+    shutil.copyfile(exported["roberta"] / "onnx" / "seeker_encoder.onnx", folder / "onnx" / "seeker_encoder.onnx")
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("id,seeker_post,response_post\n1,I feel alone,What happened?\n")
+    code, printed = run("--model", folder, "--backend", "onnx", "--input_path", pairs, command="score")
+    assert code == 2 and "were made from different models" in " ".join(printed.split())
+    for path in (folder / "onnx").iterdir():
+        graph = onnx.load(path)
+        del graph.metadata_props[:]
+        onnx.save(graph, path)
+    with pytest.raises(InputError, match=r"don't say what they were made from.*empathy export-onnx"):
+        ScoringEngine.from_pretrained(str(folder), backend="onnx")
 
 
 def test_the_command_prints_the_files_and_how_far_they_are_from_torch(tmp_path):
