@@ -139,17 +139,19 @@ def _print_step(step: Step, publication: Publication, target: Target) -> None:
 
 
 def _print_listing(publication: Publication, target: Target) -> None:
+    from modeling_empathy.hub.publishable import printable
+
     files = publication.files
     kind = " ".join((["private"] if target.private else []) + [publication.repo_type])
     branch = f", branch {target.revision}" if target.revision else ""
     print(f"To the {kind} {target.repo_id}{branch}{', as a pull request' if target.create_pr else ''}:")
     for name, size in files.items():
-        print(f"  {size:>14,}  {name}")
+        print(f"  {size:>14,}  {printable(name)}")
     print(f"  {sum(files.values()):>14,}  bytes in {len(files)} files")
     if publication.left_out:
         print("Left out:")
         for name, reason in publication.left_out.items():
-            print(f"  {name}: {reason}")
+            print(f"  {printable(name)}: {reason}")
 
 
 def _print_end(address: str | None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import site
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,7 @@ from typing import Any
 
 from ..checkpoints.loading import load_checkpoint
 from ..errors import InputError
+from ..model import results
 from ..model.pipeline_empathy import EmpathyPipeline
 
 
@@ -38,8 +41,21 @@ print(json.dumps(counts))
 """
 
 
+# What a process is given of this one's environment: where programs and libraries are found, and how many threads they
+# may use. Tokens and keys have too many names to leave them out by name.
+_ENVIRONMENT = (
+    *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"),
+    *("LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "PATHEXT"),
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES"),
+)
+
+
 def check_model_loads(folder: Path) -> None:
-    """Raises an `InputError` unless a checkpoint loads by itself and says what it says with the package."""
+    """Raises an `InputError` unless a checkpoint loads by itself and says what it says with the package.
+
+    Its code is run for it, so it must be this package's to the byte.
+    """
+    _check_code(folder)
     model, tokenizer = load_checkpoint(str(folder))
     # On the CPU here and there, because devices round differently; with a stride, so that windows are run as well.
     pipeline = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")
@@ -63,10 +79,24 @@ def check_dataset_loads(folder: Path, expected: Mapping[str, Mapping[str, int]])
         raise InputError(f"What was written has {expected} rows, and {counts} are read: it is not published.")
 
 
+def _check_code(folder: Path) -> None:
+    """Raises an `InputError` if the Python files of a folder are not those that travel with every checkpoint."""
+    own = {path.name: _sha256(path) for path in Path(results.__file__).parent.glob("*.py") if path.stem != "__init__"}
+    found = {path.relative_to(folder).as_posix(): _sha256(path) for path in folder.rglob("*.py")}
+    others = sorted(name for name in {*own, *found} if own.get(name) != found.get(name))
+    if others:
+        raise InputError(f"{', '.join(others)}: not the code of this package, which alone is run and published.")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _run(script: str, *arguments: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
-        # Code of a checkpoint runs in it, which has no business with a token.
-        kept = {name: value for name, value in os.environ.items() if "TOKEN" not in name}
+        kept = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT}
+        # The home is where tokens are kept, and where pip may have put the packages.
+        kept |= {"HOME": folder, "PYTHONUSERBASE": site.getuserbase()}
         process = subprocess.run(
             [sys.executable, "-c", _WITHOUT_PACKAGE + script, *arguments],
             cwd=folder,

@@ -14,7 +14,7 @@ from ..evaluation.report import metrics_table
 from ..files.whole_files import write_whole
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.mechanisms import LEVELS
-from .cards import CARD, render_card
+from .cards import CARD, check_repo_id, render_card
 from .run_record import RunRecord, read_config, read_record
 
 
@@ -41,7 +41,10 @@ def model_card(
     Raises:
         InputError: If the folder holds no checkpoint of ours, or a record that can't be read.
     """
-    config, record = read_config(folder), read_record(folder)
+    config = read_config(folder)
+    record = read_record(folder, config.mechanisms)
+    if repo_id is not None:
+        check_repo_id(repo_id, "repo_id")
     return render_card(
         "model_card.md",
         _metadata(config, record, repo_id, dataset_repo_id),

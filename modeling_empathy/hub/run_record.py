@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..corpus.provenance import Provenance
-from ..errors import InputError, first_line
+from ..errors import InputError, first_line, shortened
+from ..evaluation.metrics import REPORTED
 from ..model.configuration_empathy import EmpathyConfig
+from ..model.mechanisms import LEVELS, MECHANISMS
+from .cards import check_repo_id
 
 
 RECORD = "metrics.json"
@@ -48,6 +52,13 @@ _ARGUMENTS = {
         "fit_level_temperatures",
     ),
 }
+
+
+_SPLITS = ("train", "validation", "test")
+_LIBRARIES = ("python", "torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
+_METRIC = re.compile(r"[a-z0-9_]{1,100}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LONGEST_TEXT = 300
 
 
 @dataclass(frozen=True)
@@ -97,22 +108,26 @@ class RunRecord:
         }
 
 
-def read_record(folder: Path) -> RunRecord:
+def read_record(folder: Path, mechanisms: Sequence[str] = ()) -> RunRecord:
     """Reads what a run left in the folder of its checkpoint; of a converted checkpoint there is nothing.
 
+    Args:
+        folder: The checkpoint's.
+        mechanisms: Those that the figures must be of, if there are any.
+
     Raises:
-        InputError: If the file is not one that `train_hf.py` wrote.
+        InputError: If the file is not one that `train_hf.py` wrote, or says what can't be.
     """
     path = folder / RECORD
     if not path.is_file():
         return RunRecord()
     try:
-        return _record_of(json.loads(path.read_text(encoding="utf-8")))
-    # Of a file by another program: no JSON, other names, or a list where names are looked up.
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _record_of(json.loads(path.read_text(encoding="utf-8")), mechanisms)
+    # No JSON, too deep for the parser, or anything but what is expected at a place.
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {first_line(error)}"
         raise InputError(
-            f"{path} is no record of a training run ({type(error).__name__}: {first_line(error)}): train again, or "
-            "remove it to publish without figures."
+            f"{path} is no record of a training run ({reason}): train again, or remove it to publish without figures."
         ) from None
 
 
@@ -123,24 +138,101 @@ def write_record(record: RunRecord, folder: Path) -> None:
         (folder / RECORD).write_text(text, encoding="utf-8")
 
 
-def _record_of(written: Mapping[str, Any]) -> RunRecord:
-    data, arguments = written.get("data", {}), written["arguments"]
-    # Those that are off say nothing of a run: -1 is `max_steps` where epochs count, and 0 goes with False, its equal.
-    chosen = {
-        part: {name: arguments[part][name] for name in names if arguments[part].get(name) not in (None, "", -1, False)}
-        for part, names in _ARGUMENTS.items()
-    }
+def _record_of(written: Any, mechanisms: Sequence[str], is_twin: bool = False) -> RunRecord:
+    parts = _dict(written, "it")
+    data, arguments = _dict(parts.get("data", {}), "data"), _dict(parts.get("arguments"), "arguments")
+    if is_twin and "twin" in data:
+        raise InputError("a twin has no twin of its own")
+    encoder = data.get("encoder")
+    if encoder is not None:
+        check_repo_id(_text(encoder, "encoder"), "encoder")
     return RunRecord(
-        test=written["metrics"].get("test", {}),
-        definitions=written["definitions"],
-        confusion=written.get("confusion", {}),
-        provenance=Provenance.from_dict(data["provenance"]) if "provenance" in data else None,
-        pairs=data.get("pairs", {}),
-        encoder=data.get("encoder"),
-        arguments=chosen,
-        versions=written["versions"],
-        twin=_record_of(data["twin"]) if "twin" in data else None,
+        test=_test_of(_dict(parts.get("metrics"), "metrics").get("test", {}), mechanisms),
+        definitions=_text(parts.get("definitions"), "definitions"),
+        confusion=_confusion_of(parts.get("confusion", {})),
+        provenance=_provenance_of(data["provenance"]) if "provenance" in data else None,
+        pairs={
+            name: _count(value, f"pairs {name}") for name, value in _known(data.get("pairs", {}), _SPLITS, "pairs")
+        },
+        encoder=encoder,
+        arguments={part: _arguments_of(arguments.get(part), part) for part in _ARGUMENTS},
+        versions={
+            name: _text(value, f"versions {name}")
+            for name, value in _known(parts.get("versions"), _LIBRARIES, "versions")
+        },
+        twin=_record_of(data["twin"], mechanisms, is_twin=True) if "twin" in data else None,
     )
+
+
+def _test_of(written: Any, mechanisms: Sequence[str]) -> dict[str, float]:
+    test = {name: value for name, value in _dict(written, "metrics test").items() if _METRIC.fullmatch(name)}
+    for name, value in test.items():
+        # What lies outside of this, or is no number, is no measurement: counts, seconds and shares are within.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e12:
+            raise InputError(f"{name} is {shortened(value)}, not a number")
+    for mechanism in mechanisms if test else ():
+        for metric in REPORTED:
+            value = test.get(f"{mechanism}_{metric.name}")
+            if value is None or not -1 <= value <= 1:
+                raise InputError(f"{mechanism}_{metric.name} is {value}, not a number from -1 to 1")
+    return test
+
+
+def _confusion_of(written: Any) -> dict[str, list[list[int]]]:
+    confusion = {}
+    for mechanism, rows in _known(written, MECHANISMS, "confusion"):
+        shape = [len(row) if isinstance(row, list) else None for row in rows] if isinstance(rows, list) else None
+        if shape != [len(LEVELS)] * len(LEVELS):
+            raise InputError(f"the confusion of {mechanism} is {shortened(rows)}, not three rows of three counts")
+        confusion[mechanism] = [[_count(count, f"confusion of {mechanism}") for count in row] for row in rows]
+    return confusion
+
+
+def _provenance_of(written: Any) -> Provenance:
+    values = _dict(written, "provenance")
+    if not isinstance(values.get("name"), str):
+        raise InputError("provenance has no name")
+    for name, digest in _dict(values.get("files", {}), "provenance files").items():
+        if not (isinstance(digest, str) and _SHA256.fullmatch(digest)) or "/" in _text(name, "a file's name"):
+            raise InputError(f"provenance names a file {shortened(name)} with the sha256 {shortened(digest)}")
+    return Provenance.from_dict(values)
+
+
+def _arguments_of(written: Any, part: str) -> dict[str, Any]:
+    chosen = {}
+    for name, value in _known(written, _ARGUMENTS[part], f"arguments {part}"):
+        # Those that are off say nothing of a run: -1 is `max_steps` where epochs count. A 0, of a seed, is no False.
+        if value is None or value is False or value in ("", -1):
+            continue
+        if isinstance(value, str):
+            _text(value, name)
+        elif not isinstance(value, (int, float)) or not abs(value) < 1e12:
+            raise InputError(f"the argument {name} is {shortened(value)}, neither a number nor a word")
+        chosen[name] = value
+    return chosen
+
+
+def _known(written: Any, names: Collection[str], place: str) -> list[tuple[str, Any]]:
+    """The entries by these names; others may be anything, and are not published."""
+    return [(name, value) for name, value in _dict(written, place).items() if name in names]
+
+
+def _dict(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{place} is {shortened(value)}, not an object with names")
+    return value
+
+
+def _count(value: Any, place: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1e12:
+        raise InputError(f"{place}: {shortened(value)} is no count")
+    return value
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not value.isprintable():
+        raise InputError(f"{place} is {shortened(value)}, not a line of text")
+    return value
 
 
 def read_config(folder: Path) -> EmpathyConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,20 +11,20 @@ import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
 from ..checkpoints.loading import load_checkpoint
+from ..checkpoints.own_config import own_config
 from ..errors import InputError
-from ..original_names import PICKLES, checkpoint_folder
-from .cards import CARD
+from ..original_names import checkpoint_folder
+from ..scoring.exported_graphs import check_exported, exported_files
+from .cards import CARD, check_repo_id
 from .model_card import model_card
+from .pickles import is_pickle
+from .publishable import check_plain, printable, read_card, write_png, write_tokenizer
 from .run_record import RunRecord, read_config, read_record, write_record
 
 
 LIMIT_GB = 5.0
 
-_ONNX = (".onnx", ".onnx_data", ".data", ".json")
 _TEXTS = (".csv", ".jsonl", ".parquet", ".arrow", ".txt", ".tsv")
-_PICKLE_ENDINGS = (*PICKLES, ".pkl", ".pickle", ".joblib", ".ckpt")
-# The opcode of a protocol and its number. Older protocols have no such start and are known by their ending alone.
-_PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ def stage_model(
 ) -> Publication:
     """Puts a checkpoint together: weights, code, tokenizer, metrics, plots, ONNX if there is, and the card.
 
-    Weights, configuration and code are written anew, so that they are of one version, without pickles, and without
-    anything that somebody put beside them.
+    Weights, configuration, code, tokenizer, record and pictures are written anew, so that they are of one version and
+    hold nothing that somebody put into them or beside them. Graphs are copied, once they are known to be the model's.
 
     Args:
         name: The checkpoint's folder.
@@ -78,49 +77,59 @@ def stage_model(
         card: A card to take instead of the one that is made.
 
     Raises:
-        InputError: If the folder is no checkpoint with its tokenizer, or holds a pickle.
+        InputError: If the folder is no checkpoint with its tokenizer, holds a pickle, a link, a picture that is none
+            or graphs of another model, or if the card is no text.
     """
     source = checkpoint_folder(name)
-    if not source.is_dir():
-        raise InputError(f"{name}: there is no such folder.")
-    for path in sorted(source.iterdir()):
-        if path.is_file() and is_pickle(path):
-            raise InputError(f"{path} is a pickle, which runs code when it is loaded: remove it, or convert it first.")
+    if dataset_repo_id is not None:
+        check_repo_id(dataset_repo_id, "--dataset_repo_id")
+    own_card = None if card is None else read_card(card)
+    _check_source(source)
     # Before the model, whose error would be of weights where the folder is of something else.
-    read_config(source)
-    record = read_record(source)
+    record = read_record(source, read_config(source).mechanisms)
     model, tokenizer = load_checkpoint(str(source))
+    model.config = own_config(model.config)
     model.save_pretrained(staging)
-    tokenizer.save_pretrained(staging)
-    plots = [f"confusion_{mechanism}.png" for mechanism in model.config.mechanisms]
-    plots += ["reliability.png", "loss_curve.png"]
-    exported = [path.relative_to(source).as_posix() for path in source.glob("onnx/*") if path.suffix in _ONNX]
-    copied = [name for name in (*plots, *exported) if (source / name).is_file()]
-    for name in copied:
-        (staging / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(source / name, staging / name)
+    write_tokenizer(tokenizer, staging)
+    files = _write_plots(source, staging, model.config.mechanisms)
+    if exported_files(source / "onnx"):
+        check_exported(source / "onnx", model, tokenizer.pad_token_id)
+        files += _copy_graphs(source, staging)
     write_record(record, staging)
     if dataset_repo_id is not None and record.test:
         _write_eval_results(staging, record, dataset_repo_id, model.config.mechanisms)
-    if card is None:
-        text = model_card(source, repo_id=repo_id, dataset_repo_id=dataset_repo_id, files=copied)
-        (staging / CARD).write_text(text, encoding="utf-8")
-    else:
-        shutil.copyfile(card, staging / CARD)
+    if own_card is None:
+        own_card = model_card(staging, repo_id=repo_id, dataset_repo_id=dataset_repo_id, files=files)
+    (staging / CARD).write_text(own_card, encoding="utf-8", newline="")
     return Publication("model", staging, _left_out(source, staging))
 
 
-def is_pickle(path: Path) -> bool:
-    """Whether a file is a pickle by its name or by its first bytes, or a zip archive that holds one, as `.pth` are."""
-    if path.suffix in _PICKLE_ENDINGS:
-        return True
-    with path.open("rb") as file:
-        if file.read(2) in _PICKLE_STARTS:
-            return True
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith(_PICKLE_ENDINGS) for name in archive.namelist())
-    return False
+def _check_source(source: Path) -> None:
+    if not source.is_dir():
+        raise InputError(f"{printable(source)}: there is no such folder.")
+    # Before anything is read: a pipe would be waited for.
+    check_plain(*sorted(source.iterdir()), *sorted(source.glob("onnx/*")))
+    for path in sorted(source.iterdir()):
+        if path.is_file() and is_pickle(path):
+            raise InputError(
+                f"{printable(path)} is a pickle, which runs code when it is loaded: remove it, or convert it first."
+            )
+
+
+def _write_plots(source: Path, staging: Path, mechanisms: Sequence[str]) -> list[str]:
+    names = [*(f"confusion_{mechanism}.png" for mechanism in mechanisms), "reliability.png", "loss_curve.png"]
+    present = [name for name in names if (source / name).is_file()]
+    for name in present:
+        write_png(source / name, staging / name)
+    return present
+
+
+def _copy_graphs(source: Path, staging: Path) -> list[str]:
+    (staging / "onnx").mkdir()
+    names = [f"onnx/{name}" for name in exported_files(source / "onnx")]
+    for name in names:
+        shutil.copyfile(source / name, staging / name)
+    return names
 
 
 def _write_eval_results(staging: Path, record: RunRecord, dataset_repo_id: str, mechanisms: Sequence[str]) -> None:
@@ -142,9 +151,10 @@ def _write_eval_results(staging: Path, record: RunRecord, dataset_repo_id: str, 
 
 def _left_out(source: Path, staging: Path) -> dict[str, str]:
     reasons = {}
-    for path in sorted(source.iterdir()):
-        if not (staging / path.name).exists():
-            name = f"{path.name}/" if path.is_dir() else path.name
+    for path in [*sorted(source.iterdir()), *sorted(source.glob("onnx/*"))]:
+        name = path.relative_to(source).as_posix()
+        if not (staging / name).exists() and (staging / name).parent.is_dir():
+            name = f"{name}/" if path.is_dir() else name
             if path.suffix in _TEXTS:
                 reasons[name] = "may hold what people wrote"
             elif path.name.startswith("checkpoint-"):

@@ -8,14 +8,13 @@ from fnmatch import fnmatch
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import (
     HfHubHTTPError,
-    HFValidationError,
     HTTPError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
-from huggingface_hub.utils import validate_repo_id
 
 from ..errors import InputError, first_line
+from .cards import check_repo_id
 from .staging import Publication
 
 
@@ -30,6 +29,8 @@ _REPLACED = {
         "merges.txt",
         "special_tokens_map.json",
         "added_tokens.json",
+        "chat_template.jinja",
+        "additional_chat_templates/*",
         "onnx/*",
         "metrics.json",
         "confusion_*.png",
@@ -70,10 +71,7 @@ class Target:
 
     def check(self) -> None:
         """Raises an `InputError` where this names no place to publish."""
-        try:
-            validate_repo_id(self.repo_id)
-        except HFValidationError as error:
-            raise InputError(f"--repo_id {self.repo_id}: {first_line(error)}") from None
+        check_repo_id(self.repo_id, "--repo_id")
         if "/" not in self.repo_id:
             raise InputError(f"--repo_id {self.repo_id}: write it as owner/name.")
         if self.create_pr and self.revision not in (None, "main"):

@@ -21,7 +21,8 @@ _TOLERANCES: dict[Precision, float] = {"fp32": TOLERANCE, "int8": 0.75}
 
 # What the exporter and the quantizer call themselves and note down.
 _METADATA = (SOURCE_HASH, "onnx.infer")
-_NAME = re.compile(r"\w{1,200}")
+# By the exporter, of a value in the graph: names of parameters and of other values.
+_NAMES = re.compile(r"[\w.', \[\]]*")
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
 
 
@@ -108,7 +109,7 @@ def _has_notes(message: Any) -> bool:
         any(part.doc_string for part in (message, *values, *others))
         or any(part.metadata_props for part in others)
         or not all(
-            entry.key.startswith("pkg.torch.") and _NAME.fullmatch(entry.value)
+            entry.key.startswith("pkg.") and _NAMES.fullmatch(entry.value)
             for value in values
             for entry in value.metadata_props
         )

@@ -11,7 +11,9 @@ import yaml
 
 from modeling_empathy import MECHANISMS, EmpathyModel
 from modeling_empathy.errors import InputError
-from modeling_empathy.hub.staging import Publication, is_pickle, stage_model
+from modeling_empathy.hub.pickles import is_pickle
+from modeling_empathy.hub.staging import Publication, stage_model
+from tests.hub.pictures import png
 from tests.hub.run_records import run_record
 from tests.model.test_travelling_code import TRAVELLING
 from tests.tiny_models import tiny_model
@@ -29,7 +31,7 @@ def folder(tmp_path) -> Path:
     wordpiece_tokenizer().save_pretrained(folder)
     (folder / "metrics.json").write_text(json.dumps(run_record()))
     for name in (*(f"confusion_{mechanism}.png" for mechanism in MECHANISMS), "reliability.png", "loss_curve.png"):
-        (folder / name).write_bytes(b"\x89PNG")
+        (folder / name).write_bytes(png())
     (folder / "test_predictions.parquet").write_bytes(b"PAR1 what somebody wrote")
     (folder / "notes.csv").write_text("seeker_post\nwhat somebody wrote\n")
     # Code that is not the model's: who trusts the repository's code has not looked at this.
@@ -84,12 +86,19 @@ def test_what_was_published_can_be_published_again(folder, staging, tmp_path):
 
 
 def test_onnx_comes_along(folder, staging):
-    (folder / "onnx").mkdir()
-    (folder / "onnx" / "model.onnx").write_bytes(b"\x08\x01onnx")
-    (folder / "onnx" / "readings.csv").write_text("what somebody wrote")
+    for package in ("onnxruntime", "onnx", "onnxscript"):
+        pytest.importorskip(package)
+    from modeling_empathy.scoring.onnx_export import export_onnx
+
+    written = {f"onnx/{name}" for name in export_onnx(str(folder)).files}
+    assert len(written) == 4
+    others = {"onnx/model.onnx", "onnx/readings.csv", "onnx/notes.json"}
+    for name in others:
+        (folder / name).write_text("what somebody wrote")
     publication = stage_model(str(folder), staging)
-    assert "onnx/model.onnx" in publication.files and "onnx/readings.csv" not in publication.files
-    assert "onnx/model.onnx" in (staging / "README.md").read_text()
+    assert {name for name in publication.files if name.startswith("onnx/")} == written
+    assert {name for name in publication.left_out if name.startswith("onnx/")} == others
+    assert "onnx/responses.int8.onnx" in (staging / "README.md").read_text()
 
 
 def test_results_go_with_the_data_set_they_were_measured_on(folder, staging):
@@ -138,10 +147,16 @@ def test_a_pickle_is_refused_under_any_name(folder, staging, name, write):
 
 
 def test_a_pickle_among_the_onnx_files_is_refused(folder, staging):
+    pytest.importorskip("onnx")
     (folder / "onnx").mkdir()
-    write_pickle(folder / "onnx" / "model.onnx")
-    with pytest.raises(InputError, match=r"onnx/model\.onnx is a pickle"):
-        stage_model(str(folder), staging).check()
+    for name in ("seeker_encoder.onnx", "responses.onnx"):
+        write_pickle(folder / "onnx" / name)
+    with pytest.raises(InputError, match=r"onnx/responses\.onnx is no graph"):
+        stage_model(str(folder), staging)
+    # By whatever way one would come into what is published.
+    write_pickle(staging / "responses.onnx")
+    with pytest.raises(InputError, match=r"responses\.onnx is a pickle"):
+        Publication("model", staging).check()
 
 
 def test_what_is_no_pickle_is_not_taken_for_one(folder):
