@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
+
 from ..corpus.provenance import Provenance
 from ..errors import InputError, first_line, shortened
 from ..evaluation.metrics import REPORTED
@@ -246,7 +248,7 @@ def read_config(folder: Path) -> EmpathyConfig:
         # Looked at first: `from_pretrained` warns of another model type, and reads the configuration as ours.
         is_ours = json.loads(path.read_text(encoding="utf-8")).get("model_type") == EmpathyConfig.model_type
         config = EmpathyConfig.from_pretrained(folder) if is_ours else None
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, StrictDataclassError) as error:
         raise InputError(f"{folder} holds no checkpoint: config.json can't be read ({first_line(error)}).") from None
     if config is None:
         raise InputError(f"{path} is not the configuration of an empathy model.")

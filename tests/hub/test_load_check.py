@@ -54,10 +54,8 @@ def test_the_process_knows_no_secret_and_no_home(monkeypatch, tmp_path):
     for name in secrets:
         monkeypatch.setenv(name, "very-secret")
     monkeypatch.setenv("HOME", str(tmp_path))
-    environment = load_check._run(
-        "import os; print(json.dumps([*os.environ.items(), ['~', os.path.expanduser('~')]]))"
-    )
-    variables = dict(environment)
+    script = "import os; print(json.dumps(dict(os.environ) | {'~': os.path.expanduser('~')}))"
+    variables = load_check._run(script)
     assert "PATH" in variables and variables["HF_HUB_OFFLINE"] == "1"
     assert not set(secrets) & variables.keys() and "very-secret" not in variables.values()
     assert variables["~"] != str(tmp_path)
