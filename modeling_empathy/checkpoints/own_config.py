@@ -18,7 +18,7 @@ from ..model.configuration_empathy import EmpathyConfig
 
 
 # Parameters of every encoder that say nothing of what it computes, and that take any text.
-_FREE = ("architectures", "id2label", "label2id", "problem_type", "transformers_version", "dtype")
+_FREE = ("id2label", "label2id", "problem_type", "transformers_version", "dtype")
 # What a value that is text may be: the name of a function, a mechanism, a type.
 _NAME = re.compile(r"[\w .+-]{0,64}")
 
@@ -30,16 +30,25 @@ def own_config(config: EmpathyConfig) -> EmpathyConfig:
         InputError: If a parameter's value is a text that is no name.
     """
     values = {name: getattr(config, name) for name in _parameters(EmpathyConfig)}
-    values["encoder_config"] = type(config.encoder_config)(**encoder_parameters(config), dtype=config.dtype)
+    values["encoder_config"] = type(config.encoder_config)(
+        **encoder_parameters(config), dtype=config.encoder_config.dtype
+    )
     labels = {int(index): str(label) for index, label in config.id2label.items()}
     own = EmpathyConfig(
         **values,
         id2label=labels,
         label2id={label: index for index, label in labels.items()},
-        architectures=["EmpathyModel"],
+        architectures=config.architectures,
         dtype=config.dtype,
     )
-    _check_names({**{name: values[name] for name in values if name != "encoder_config"}, "id2label": labels}, "")
+    _check_names(
+        {
+            **{name: values[name] for name in values if name != "encoder_config"},
+            "id2label": labels,
+            "architectures": config.architectures,
+        },
+        "",
+    )
     return own
 
 

@@ -10,7 +10,7 @@ from huggingface_hub import CardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from ..errors import InputError, first_line, shortened
+from ..errors import InputError, first_line
 
 
 CARD = "README.md"
@@ -44,7 +44,7 @@ def check_repo_id(repo_id: str, option: str) -> None:
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise InputError(f"{option} {shortened(repo_id)}: {first_line(error)}") from None
+        raise InputError(f"{option} {_line(repo_id)}: {first_line(error)}") from None
 
 
 def _code(text: object) -> str:

@@ -53,5 +53,5 @@ def _chosen_encoder_parameters(config: EmpathyConfig) -> dict[str, Any]:
     return {
         name: value
         for name, value in encoder_parameters(config).items()
-        if value != defaults[name] and "dropout" not in name
+        if value != defaults[name] and "dropout" not in name and name != "architectures"
     }

@@ -59,7 +59,8 @@ def export_onnx(checkpoint: str, output_path: Path | None = None, *, quantize: b
     `(post, token, hidden)`. `responses.onnx` takes these as `seeker_states`, `(batch, seeker_token, hidden)`, with
     their `seeker_attention_mask`, and `response_input_ids` and `response_attention_mask`, `(batch, token)`. It gives
     `level_probabilities`, `(batch, mechanism, level)`, and `rationale_probabilities`, `(batch, mechanism, token)`.
-    The number of pairs and of each post's tokens may be any.
+    The number of pairs and of each post's tokens may be any. Each graph carries the hash of what it was made from, as
+    of [`~modeling_empathy.scoring.graph_source.source_hash`].
 
     Args:
         checkpoint: As in [`~modeling_empathy.checkpoints.loading.load_checkpoint`].

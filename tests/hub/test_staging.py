@@ -123,6 +123,17 @@ def test_a_checkpoint_without_a_record_has_no_figures(folder, staging):
     assert "Nothing was measured with this checkpoint" in (staging / "README.md").read_text()
 
 
+def test_a_seed_of_0_is_an_argument_like_any_other(folder, staging):
+    record = run_record()
+    record["arguments"]["training"] |= {"seed": 0, "weight_decay": 0.0, "bf16": False, "max_steps": -1}
+    (folder / "metrics.json").write_text(json.dumps(record))
+    stage_model(str(folder), staging)
+    training = json.loads((staging / "metrics.json").read_text())["arguments"]["training"]
+    assert training["seed"] == 0 and training["weight_decay"] == 0.0
+    assert not {"bf16", "max_steps"} & set(training), "those that are off"
+    assert "| seed | 0 |" in (staging / "README.md").read_text()
+
+
 def write_pickle(path: Path) -> None:
     path.write_bytes(pickle.dumps({"weights": 1}))
 
