@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modeling_empathy.cli.failures import reports_errors
+from modeling_empathy.cli.failures import reports_errors, run_command
 from modeling_empathy.cli.options import DataDir, Salt, Source, new_app
 
 
@@ -159,4 +159,4 @@ def _print_end(address: str | None) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_command(app)

@@ -12,8 +12,17 @@ Every option can stand in a YAML or JSON file (`--config`); what is on the comma
 original train.py work too, with their meaning there; `--train_path` brings its recipe with it.
 """
 
-from modeling_empathy.cli.train import main
+from modeling_empathy.cli.failures import reporting, run_command
+
+
+def train() -> None:
+    """Runs the command line."""
+    # The import takes seconds, in which somebody may think better of it.
+    with reporting("train_hf.py"):
+        from modeling_empathy.cli.train import main
+
+        main(description=__doc__)
 
 
 if __name__ == "__main__":
-    main(description=__doc__)
+    run_command(train)

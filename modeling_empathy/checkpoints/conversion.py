@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from ..encoders import load_tokenizer
 from ..errors import InputError, first_line
 from ..files.whole_files import whole_file, whole_folder
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.mechanisms import ABBREVIATIONS
+from ..original_names import PICKLES
 from .joined_models import join_models
 from .loading import ORIGINAL_ENCODER, load_model
 from .original_pth import model_from_pth, model_to_state_dict
@@ -54,23 +56,30 @@ def convert_files(
     Raises:
         InputError: Where a file can't be converted; then nothing is written.
     """
-    models = [model_from_pth(path, mechanism, **options) for mechanism, path in paths.items()]
-    model = join_models(models)
-    vocab_size = model.config.encoder_config.vocab_size
-    if tokenizer is None and vocab_size == ROBERTA_VOCABULARY:
-        tokenizer = ORIGINAL_ENCODER
-    original_tokenizer = None if tokenizer in (None, "none") else load_tokenizer(str(tokenizer), as_original=True)
-    # More tokens than embeddings end in an index error at the first rare word; fewer are common, for padded matrices.
-    if original_tokenizer is not None and len(original_tokenizer) > vocab_size:
-        raise InputError(
-            f"The tokenizer {tokenizer!r} has {len(original_tokenizer)} tokens and the encoders {vocab_size}: "
-            "name the one that the model was trained with, or 'none'."
-        )
     with whole_folder(output_path) as folder:
+        models = [model_from_pth(path, mechanism, **options) for mechanism, path in paths.items()]
+        model = join_models(models)
+        original_tokenizer = _original_tokenizer(tokenizer, model.config.encoder_config.vocab_size)
         model.save_pretrained(folder)
         if original_tokenizer is not None:
             original_tokenizer.save_pretrained(folder)
     return ConvertedCheckpoint(output_path, model.config, has_tokenizer=original_tokenizer is not None)
+
+
+def _original_tokenizer(name: str | None, vocab_size: int) -> PreTrainedTokenizerBase | None:
+    """The tokenizer of [`convert_files`] for encoders of that vocabulary; none where it is unknown or not wanted."""
+    if name is None and vocab_size == ROBERTA_VOCABULARY:
+        name = ORIGINAL_ENCODER
+    if name in (None, "none"):
+        return None
+    tokenizer = load_tokenizer(str(name), as_original=True)
+    # More tokens than embeddings end in an index error at the first rare word; fewer are common, for padded matrices.
+    if len(tokenizer) > vocab_size:
+        raise InputError(
+            f"The tokenizer {name!r} has {len(tokenizer)} tokens and the encoders {vocab_size}: "
+            "name the one that the model was trained with, or 'none'."
+        )
+    return tokenizer
 
 
 def convert_back(model: str, output_path: Path) -> dict[str, Path]:
@@ -84,8 +93,12 @@ def convert_back(model: str, output_path: Path) -> dict[str, Path]:
         Mechanism to the file that was written for it.
 
     Raises:
-        InputError: If the original's class can't compute what the model does; then nothing is written.
+        InputError: If the original's class can't compute what the model does, or the output's name has another ending
+            than the original's; then nothing is written.
     """
+    # A checkpoint's own files have others, so that none of them is replaced.
+    if output_path.suffix not in ("", *PICKLES):
+        raise InputError(f"{output_path}: name a {PICKLES[0]} file.")
     loaded = load_model(model)
     mechanisms = loaded.config.mechanisms
     paths = {}

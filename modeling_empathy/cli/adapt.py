@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from .failures import reports_errors
+from .failures import reports_errors, say
 from .options import DataDir, Salt, Source
 
 
@@ -106,9 +106,9 @@ def adapt(
     adaptation = adapt_encoder(posts, output_path, arguments)
     # Of processes that train together, one prints.
     if PartialState().is_main_process:
-        print(f"Adapted to {adaptation.posts - adaptation.held_out_posts} posts: {output_path}")
+        say(f"Adapted to {adaptation.posts - adaptation.held_out_posts} posts: {output_path}")
         if adaptation.loss_before is not None:
-            print(
+            say(
                 f"  masked loss of {adaptation.held_out_posts} held-out posts: {adaptation.loss_before:.3f} before, "
                 f"{adaptation.loss_after:.3f} after"
                 + (" (the masked-LM head started at random)" if adaptation.head_is_new else "")

@@ -8,6 +8,7 @@ from .adapt import adapt
 from .convert import convert
 from .evaluate import evaluate
 from .export import export_dataset, export_onnx
+from .failures import run_command
 from .options import new_app
 from .pack import pack
 from .prepare import prepare
@@ -32,4 +33,4 @@ def main() -> None:
     for name in _SHAPE_CACHES:
         # Batches have ever new shapes: with the 1024 that both remember, memory grows for a long time.
         os.environ.setdefault(name, "64")
-    app()
+    run_command(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .failures import reports_errors
+from .failures import reports_errors, say
 from .options import OptionalModelPath, by_mechanism, mechanism_option
 
 
@@ -61,9 +61,9 @@ def convert(
         if model is None or given:
             raise InputError("--reverse takes the checkpoint from --model, and no --{ER,IP,EX}_model_path.")
         paths = conversion.convert_back(model, output_path)
-        print("The original loads these with torch.load and load_state_dict:")
+        say("The original loads these with torch.load and load_state_dict:")
         for mechanism, path in paths.items():
-            print(f"{mechanism}: {path}")
+            say(f"{mechanism}: {path}")
         return
     if not given or model is not None:
         raise InputError("name at least one .pth with --ER_model_path, --IP_model_path or --EX_model_path.")
@@ -81,13 +81,13 @@ def convert(
 
 def _print_converted(checkpoint: ConvertedCheckpoint) -> None:
     config, sizes = checkpoint.config, checkpoint.config.encoder_config
-    print(
+    say(
         f"Converted {', '.join(config.mechanisms)}: {sizes.num_hidden_layers} layers, hidden size "
         f"{sizes.hidden_size}, {sizes.num_attention_heads} heads, vocabulary {sizes.vocab_size}, posts padded to "
         f"{config.max_post_length} tokens."
     )
     if len(config.mechanisms) > 1:
-        print("Their seeker encoders are equal: it is stored once and shared.")
+        say("Their seeker encoders are equal: it is stored once and shared.")
     if not checkpoint.has_tokenizer:
-        print("No tokenizer was saved: save the encoder's in the folder before scoring text, or use --tokenizer.")
-    print(f"The checkpoint is in {checkpoint.folder}")
+        say("No tokenizer was saved: save the encoder's in the folder before scoring text, or use --tokenizer.")
+    say(f"The checkpoint is in {checkpoint.folder}")

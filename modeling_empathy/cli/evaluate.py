@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ..errors import InputError
-from .failures import reports_errors
+from .failures import reports_errors, say
 from .options import DataDir, Device, Mechanism, ModelPath, Salt, Source
 
 
@@ -51,9 +52,15 @@ def evaluate(
     from ..checkpoints.loading import load_checkpoint, resolve_device
     from ..corpus.annotated_files import read_annotated
     from ..evaluation.evaluate import DEFINITIONS, evaluate_checkpoint, evaluation_table
-    from ..evaluation.report import save_metrics
-    from ..original_names import mechanism_of
+    from ..evaluation.report import is_evaluation, save_metrics
+    from ..files.whole_files import check_apart, whole_file
+    from ..original_names import checkpoint_folder, mechanism_of
 
+    # One that is written again may stand beside the model or the corpus.
+    if output_path is not None and not is_evaluation(output_path):
+        for read in (checkpoint_folder(model), input_path, data_dir):
+            if read is not None:
+                check_apart(Path(read), output_path)
     loaded, tokenizer = load_checkpoint(model)
     mechanisms = list(loaded.config.mechanisms)
     if input_path is None:
@@ -75,12 +82,16 @@ def evaluate(
         # With the checkpoint's tokenizer and length, to which the labels of a prepared file must fit.
         rows = read_annotated(input_path, tokenizer, loaded.config.max_post_length)
     definitions = DEFINITIONS if definition == "both" else (definition,)
-    results = evaluate_checkpoint(
-        loaded.to(resolve_device(device)), tokenizer, rows, mechanisms, definitions=definitions, batch_size=batch_size
-    )
-    print(f"{len(rows)} pairs\n\n{evaluation_table(results, mechanisms)}")
+    loaded.to(resolve_device(device))
+    # Opened before it is computed: a folder that can't be written to should not cost the work.
+    with nullcontext() if output_path is None else whole_file(output_path) as temporary:
+        results = evaluate_checkpoint(
+            loaded, tokenizer, rows, mechanisms, definitions=definitions, batch_size=batch_size
+        )
+        if temporary is not None:
+            corpus = {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
+            data = str(input_path) if input_path else corpus
+            save_metrics(temporary, results, {"model": model, "data": data, "batch_size": batch_size})
+    say(f"{len(rows)} pairs\n\n{evaluation_table(results, mechanisms)}", is_result=output_path is None)
     if output_path is not None:
-        corpus = {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
-        data = str(input_path) if input_path else corpus
-        save_metrics(output_path, results, {"model": model, "data": data, "batch_size": batch_size})
-        print(f"\nEvery metric is in {output_path}")
+        say(f"\nEvery metric is in {output_path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .failures import reports_errors
+from .failures import reports_errors, say
 from .options import DataDir, ModelPath, Salt, Source
 
 
@@ -73,24 +73,24 @@ def _print_dataset(summary: ExportSummary) -> None:
     from ..hub.cards import CARD
     from ..hub.croissant import CROISSANT_NAME
 
-    print(f"{summary.folder}: {summary.provenance.title}")
+    say(f"{summary.folder}: {summary.provenance.title}")
     for configuration, splits in summary.rows.items():
-        print(f"  {configuration}: {', '.join(f'{split} {rows}' for split, rows in splits.items())}")
+        say(f"  {configuration}: {', '.join(f'{split} {rows}' for split, rows in splits.items())}")
     if summary.left_out:
-        print(f"  without rows and left out: {', '.join(summary.left_out)}")
-    print(f"  {CARD}, {REPORT_NAME}{f', {CROISSANT_NAME}' if summary.has_croissant else ''}")
+        say(f"  without rows and left out: {', '.join(summary.left_out)}")
+    say(f"  {CARD}, {REPORT_NAME}{f', {CROISSANT_NAME}' if summary.has_croissant else ''}")
     if not summary.has_croissant:
-        print(f"  no {CROISSANT_NAME}: pip install 'modeling-empathy[croissant]' for one")
+        say(f"  no {CROISSANT_NAME}: pip install 'modeling-empathy[croissant]' for one")
     # Not of the sample, whose texts are made up.
     if summary.provenance.needs_permission:
-        print(f"  Before you pass it on: {summary.provenance.terms}")
-    print(f'Load it with datasets.load_dataset("{summary.folder}", "explorations"); without a name, "all".')
+        say(f"  Before you pass it on: {summary.provenance.terms}")
+    say(f'Load it with datasets.load_dataset("{summary.folder}", "explorations"); without a name, "all".')
 
 
 def _print_graphs(export: OnnxExport) -> None:
-    print(f"The graphs are in {export.folder}:")
+    say(f"The graphs are in {export.folder}:")
     width = max(map(len, export.files))
     for name, size in export.files.items():
-        print(f"  {name:{width}}  {size / 1e6:8.1f} MB")
+        say(f"  {name:{width}}  {size / 1e6:8.1f} MB")
     differences = ", ".join(f"{value:.1g} ({name})" for name, value in export.largest_differences.items())
-    print(f"Probabilities differ from torch by at most {differences}, on random tokens.")
+    say(f"Probabilities differ from torch by at most {differences}, on random tokens.")

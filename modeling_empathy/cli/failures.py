@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, first_line, shortened
 
 
-# What a terminal that closes, `kill` and a scheduler that wants its machine back send. Ctrl-C raises by itself.
-_STOPPING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+# Ctrl-C, and what a terminal that closes, `kill` and a scheduler that wants its machine back send.
+_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# Seconds in which a further signal is taken for the same wish, so that it does not interrupt the cleaning up. Not for
+# ever: Python drops an exception that a signal raises in a destructor, and the next one has to be heard.
+_SAME_WISH = 5.0
+
+# What torch, its allocators, ONNX Runtime and the C++ library say when they get no memory: none has an error for it.
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|bad.?alloc|failed to allocate", re.I)
+_LESS_MEMORY = (
+    "a smaller model, and for training and evaluating fewer pairs at once (--batch_size, "
+    "--per_device_train_batch_size), need less"
+)
+
+# When a signal to stop was heard last, in seconds of the clock that only goes forward.
+_heard = -_SAME_WISH
 
 
 class Stopped(KeyboardInterrupt):
@@ -29,8 +45,63 @@ class Stopped(KeyboardInterrupt):
         self.signal_number = signal_number
 
 
+def run_command(command: Callable[[], object]) -> None:
+    """Runs the command of a process to the process's end; for scripts, and not for functions that others call.
+
+    What the standard output can't spell is escaped. After a signal, the process dies by it, as every program does that
+    does nothing about signals: so a shell's loop ends at Ctrl-C, and no thread is waited for that reads what never
+    comes.
+    """
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        command()
+        return
+    except KeyboardInterrupt:  # before or behind the command's own part
+        number = signal.SIGINT
+    except SystemExit as end:
+        ended_by = {128 + number: number for number in _STOPPING}
+        if end.code not in ended_by:
+            raise
+        number = ended_by[end.code]
+    _flush_output()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def say(text: str, *, is_result: bool = False) -> None:
+    """Prints on standard output what a command has to say, at once.
+
+    Who closes a pipe has read enough, as `head` has: that is no failure. Nor is another one, if the work is done and
+    the text is but a notice of it.
+
+    Args:
+        text: A line or more.
+        is_result: Whether the text is what the command was run for.
+
+    Raises:
+        OSError: If a result can't be printed, as on a full disk.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _give_up_printing()
+        if isinstance(error, BrokenPipeError):
+            return
+        if is_result:
+            raise OSError(error.errno, error.strerror, "standard output") from None
+        tell(f"standard output: {error.strerror}\n{text}")
+
+
+def tell(message: str) -> None:
+    """Prints on standard error; where that is closed or full, nobody can be told."""
+    with suppress(OSError):
+        if sys.stderr is not None:  # or it would be printed on standard output
+            print(message, file=sys.stderr, flush=True)
+
+
 def reports_errors(
-    program: str, when_interrupted: str = "nothing was written"
+    program: str, when_interrupted: str = "nothing unfinished was left behind"
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Puts a command of `program` under [`reporting`]."""
 
@@ -50,7 +121,7 @@ def reports_errors(
 
 
 @contextmanager
-def reporting(name: str, when_interrupted: str = "nothing was written") -> Iterator[None]:
+def reporting(name: str, when_interrupted: str = "nothing unfinished was left behind") -> Iterator[None]:
     """Turns what a user can mend, and a signal to stop, into one message on standard error and an exit code.
 
     Args:
@@ -60,21 +131,48 @@ def reporting(name: str, when_interrupted: str = "nothing was written") -> Itera
     Raises:
         SystemExit: With 2 for what a user can mend, and for a signal with 128 and its number, as shells have it.
     """
-    try:
-        with _signals_raise():
+    with _signals_raise():
+        try:
             yield
-        return
-    except InputError as error:
-        message = str(error)
-    except OSError as error:
+            _flush_output()
+        except KeyboardInterrupt as interruption:
+            tell(f"\n{name}: interrupted; {when_interrupted}")
+            sys.exit(128 + getattr(interruption, "signal_number", signal.SIGINT))
+        except Exception as error:
+            message = _message(error)
+            if message is None:
+                raise
+            tell(f"{name}: error: {message}")
+            sys.exit(2)
+
+
+def _message(error: Exception) -> str | None:
+    """What a user is told of an error, or of what another library's error came from; None if it is ours to mend."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return f"out of memory ({shortened(first_line(error))}): {_LESS_MEMORY}"
+    if isinstance(error, OSError):
         # Its own text begins with its number.
-        message = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
-    except KeyboardInterrupt as interruption:
-        number = getattr(interruption, "signal_number", signal.SIGINT)
-        print(f"\n{name}: interrupted; {when_interrupted}", file=sys.stderr)
-        sys.exit(128 + number)
-    print(f"{name}: error: {message}", file=sys.stderr)
-    sys.exit(2)
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
+    return _message(error.__cause__) if isinstance(error.__cause__, Exception) else None
+
+
+def _flush_output() -> None:
+    """Prints what is kept, here where that it can't be is no stack. It is a notice: a result has been printed."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _give_up_printing()
+        if not isinstance(error, BrokenPipeError):
+            tell(f"standard output: {error.strerror}")
+
+
+def _give_up_printing() -> None:
+    """Sends what is still to be printed to nowhere: at its end, Python prints what it has kept, and would fail."""
+    with suppress(OSError, ValueError):  # a stream of Python's alone has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -82,22 +180,23 @@ def _signals_raise() -> Iterator[None]:
     """Within it, signals to stop raise [`Stopped`], so that what cleans up behind an error cleans up behind them."""
 
     def stop(number: int, frame: Any) -> None:
-        # A second signal would interrupt the cleaning up.
-        for stopping in (*_STOPPING, signal.SIGINT):
-            signal.signal(stopping, signal.SIG_IGN)
-        raise Stopped(number)
+        global _heard
+        if time.monotonic() - _heard >= _SAME_WISH:
+            _heard = time.monotonic()
+            raise Stopped(number)
 
+    global _heard
+    _heard = -_SAME_WISH
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets no other thread handle signals.
         return
-    # What is ignored stays so: `nohup` has a command go on when its terminal closes.
     replaced = {number: signal.getsignal(number) for number in _STOPPING}
-    replaced = {number: handler for number, handler in replaced.items() if handler != signal.SIG_IGN}
-    interrupt = signal.getsignal(signal.SIGINT)
+    # What is ignored stays so: `nohup` has a command go on when its terminal closes. None is a handler not of Python's.
+    replaced = {number: handler for number, handler in replaced.items() if handler not in (signal.SIG_IGN, None)}
     for number in replaced:
         signal.signal(number, stop)
     try:
         yield
     finally:
-        for number, handler in [*replaced.items(), (signal.SIGINT, interrupt)]:
+        for number, handler in replaced.items():
             signal.signal(number, handler)

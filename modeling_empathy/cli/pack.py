@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .failures import reports_errors
+from .failures import reports_errors, say
 
 
 @reports_errors("empathy")
@@ -24,5 +24,5 @@ def pack(
     from ..hub.packing import pack_checkpoint
 
     for name, size in pack_checkpoint(model, output_path).items():
-        print(f"{name}: {size / 1e6:.1f} MB")
-    print(f"Written to {output_path}")
+        say(f"{name}: {size / 1e6:.1f} MB")
+    say(f"Written to {output_path}")

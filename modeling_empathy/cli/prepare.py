@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..corpus.alignment_report import AlignmentReport
-from .failures import reports_errors
+from .failures import reports_errors, say, tell
 
 
 @reports_errors("empathy")
@@ -37,9 +36,9 @@ def prepare(
 
     prepared = prepare_file(input_path, output_path, encoder, max_len)
     # Standard output says what was written, and nothing else, for scripts.
-    print(_summary(prepared.report), file=sys.stderr)
+    tell(_summary(prepared.report))
     labels = f"{max_len} labels each" if output_path.suffix == ".csv" else "spans and a label for each token"
-    print(f"{prepared.pairs} pairs with {labels}: {output_path}")
+    say(f"{prepared.pairs} pairs with {labels}: {output_path}")
 
 
 def _summary(report: AlignmentReport) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ..errors import InputError
-from .failures import reports_errors
+from .failures import reports_errors, say, tell
 from .options import Device, by_mechanism, mechanism_option
 
 
@@ -129,10 +128,10 @@ def score(
         )
     except NothingToScore as error:
         # No mistake of the command line, as scripts may want to know; and no success either.
-        print(f"empathy score: error: {error}", file=sys.stderr)
+        tell(f"empathy score: error: {error}")
         raise typer.Exit(1) from None
-    print(f"{summary.pairs} {'pair' if summary.pairs == 1 else 'pairs'} scored: {output_path}")
+    say(f"{summary.pairs} {'pair' if summary.pairs == 1 else 'pairs'} scored: {output_path}")
     if summary.truncated:
-        print(f"  {summary.truncated} of them with a post longer than the model reads, scored without its end")
+        say(f"  {summary.truncated} of them with a post longer than the model reads, scored without its end")
     if summary.skipped:
-        print(f"  {summary.skipped} that could not be used and were left out are listed in {summary.errors_path}")
+        say(f"  {summary.skipped} that could not be used and were left out are listed in {summary.errors_path}")

@@ -11,7 +11,7 @@ import datasets
 
 from ..encoders import load_tokenizer
 from ..errors import InputError
-from ..files.whole_files import check_apart, write_whole
+from ..files.whole_files import check_apart, whole_file
 from .alignment_report import AlignmentReport
 from .annotated_csv import read_mechanism
 from .annotated_files import as_row, row_features
@@ -60,13 +60,14 @@ def prepare_file(
     check_apart(input_path, output_path)
     # The original's files hold labels of lower-cased text, as its models read it; ours are for any tokenizer.
     as_original = output_path.suffix == ".csv"
-    tokenizer = load_tokenizer(encoder, as_original=as_original)
     report = AlignmentReport()
-    pairs = read_mechanism(input_path, report)
-    if as_original:
-        write_whole(output_path, lambda path: write_prepared_csv(path, pairs, tokenizer, max_length))
-    else:
-        write_whole(output_path, _labelled(pairs, tokenizer, max_length).to_parquet)
+    with whole_file(output_path) as temporary:
+        tokenizer = load_tokenizer(encoder, as_original=as_original)
+        pairs = read_mechanism(input_path, report)
+        if as_original:
+            write_prepared_csv(temporary, pairs, tokenizer, max_length)
+        else:
+            _labelled(pairs, tokenizer, max_length).to_parquet(temporary)
     return PreparedFile(len(pairs), report)
 
 

@@ -52,6 +52,16 @@ def save_metrics(path: Path, splits: dict[str, dict[str, float]], arguments: dic
     return write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+def is_evaluation(path: Path) -> bool:
+    """Whether a file holds what [`save_metrics`] writes of an evaluation, and not the record of a training run."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    # The record has further parts.
+    return isinstance(content, dict) and content.keys() == {"metrics", "definitions", "arguments", "versions"}
+
+
 def readable_pairs(predictions: Iterable[dict[str, Any]], mechanisms: Sequence[str], colour: bool) -> str:
     """A few pairs as text: for each mechanism the most certain one that shows it, its rationale highlighted.
 

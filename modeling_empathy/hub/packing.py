@@ -26,10 +26,10 @@ def pack_checkpoint(model: str, output_path: Path) -> dict[str, int]:
     Raises:
         InputError: If the checkpoint can't be packed; then nothing is written.
     """
-    loaded, _ = load_checkpoint(model)
     # Of one on the Hub there is no such folder, and `model_card` says that it holds no checkpoint.
     source = checkpoint_folder(model)
     with whole_folder(output_path) as folder:
+        loaded, _ = load_checkpoint(model)
         sizes = pack(loaded, folder)
         (folder / CARD).write_text(model_card(source, is_packed=True), encoding="utf-8")
         write_record(read_record(source), folder)

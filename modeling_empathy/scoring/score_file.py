@@ -137,11 +137,15 @@ def _tokenized_ahead(
 
     # A thread is enough: tokenizers and torch let go of the interpreter while they work. One worker, so that chunks
     # are read in their order; one chunk ahead, so that memory holds two.
-    with ThreadPoolExecutor(max_workers=1) as executor:
+    executor = ThreadPoolExecutor(max_workers=1)
+    try:
         upcoming = executor.submit(read_and_tokenize)
         while (chunk := upcoming.result())[0]:
             upcoming = executor.submit(read_and_tokenize)
             yield *chunk, upcoming
+    finally:
+        # Not waited for: whoever stops a run may find the thread waiting for standard input.
+        executor.shutdown(wait=False)
 
 
 def _score(
