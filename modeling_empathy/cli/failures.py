@@ -23,7 +23,10 @@ _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHU
 _SAME_WISH = 5.0
 
 # What torch, its allocators, ONNX Runtime and the C++ library say when they get no memory: none has an error for it.
-_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|bad.?alloc|failed to allocate", re.I)
+_NO_MEMORY = re.compile(
+    r"out of memory|(can't|cannot|failed to) allocate|not enough memory|bad.?alloc|failed to map segment",
+    re.IGNORECASE,
+)
 _LESS_MEMORY = (
     "a smaller model, and for training and evaluating fewer pairs at once (--batch_size, "
     "--per_device_train_batch_size), need less"
@@ -148,10 +151,12 @@ def reporting(name: str, when_interrupted: str = "nothing unfinished was left be
 
 def _message(error: Exception) -> str | None:
     """What a user is told of an error, or of what another library's error came from; None if it is ours to mend."""
+    # What a loading function says of a file it could not load may come of too little memory.
+    for cause in (error, error.__context__):
+        if isinstance(cause, MemoryError) or _NO_MEMORY.search(str(cause)):
+            return f"out of memory ({shortened(first_line(error))}): {_LESS_MEMORY}"
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
-        return f"out of memory ({shortened(first_line(error))}): {_LESS_MEMORY}"
     if isinstance(error, OSError):
         # Its own text begins with its number.
         return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
@@ -191,7 +196,7 @@ def _signals_raise() -> Iterator[None]:
         yield  # Python lets no other thread handle signals.
         return
     replaced = {number: signal.getsignal(number) for number in _STOPPING}
-    # What is ignored stays so: `nohup` has a command go on when its terminal closes. None is a handler not of Python's.
+    # What is ignored stays so: `nohup` has a command go on when its terminal closes. None is a handler of C.
     replaced = {number: handler for number, handler in replaced.items() if handler not in (signal.SIG_IGN, None)}
     for number in replaced:
         signal.signal(number, stop)

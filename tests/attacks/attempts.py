@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 from typer.testing import CliRunner
@@ -25,6 +27,8 @@ from tests.tokenizers_for_tests import wordpiece_tokenizer
 
 # Name in the working folder to content; of a folder, a function that makes it at that path.
 Files = Mapping[str, bytes | str | Callable[[Path], object]]
+
+REPOSITORY = Path(__file__).parents[2]
 
 GOOD_PAIRS = "id,seeker_post,response_post\n1,I feel alone.,I am so sorry. What happened?\n2,I failed.,Why?\n"
 
@@ -133,6 +137,40 @@ def run(command: str, stdin: bytes | None = None) -> tuple[int, str]:
             raise result.exception
         exit_code, output = result.exit_code, result.output
     return exit_code, " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", output).split())
+
+
+def start(command: str, folder: Path, before: str = "", **options: Any) -> subprocess.Popen[str]:
+    """Starts a command in a process, and a process group, of its own.
+
+    Args:
+        command: As of [`run`].
+        folder: Where it runs.
+        before: Python that the process runs first, as to set its limits.
+        **options: Of `subprocess.Popen`: what is said here as well wins; `environment` is added to this one's.
+    """
+    program, *arguments = shlex.split(command.replace("MODEL", str(good_checkpoint())))
+    script = REPOSITORY / program
+    run_it = (
+        "from modeling_empathy.cli.app import main; main()"
+        if program == "empathy"
+        else (f"import runpy, sys; sys.argv[0] = {program!r}; runpy.run_path({str(script)!r}, run_name='__main__')")
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "HF_HUB_OFFLINE": "1",
+        **options.pop("environment", {}),
+    }
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{before}\n{run_it}", *arguments],
+        cwd=folder,
+        env=environment,
+        text=True,
+        errors="surrogateescape",
+        start_new_session=True,
+        **{**streams, **options},
+    )
 
 
 def _trained(arguments: list[str]) -> tuple[int, str]:
