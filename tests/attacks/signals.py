@@ -14,6 +14,7 @@ from tests.attacks.attempts import GOOD_PAIRS, Attack, contents, start, write
 FROM_STDIN = "empathy score --model MODEL --input_path - --output_path new/scores.csv"
 SCORE = "empathy score --model MODEL --input_path pairs.csv --output_path new/scores.csv"
 MANY_PAIRS = GOOD_PAIRS + "3,I feel alone.,I am so sorry. What happened?\n" * 100_000
+EVALUATE = "empathy evaluate --model MODEL --source sample --output_path new/metrics.json"
 EXPORT = "empathy export-dataset new/out --source sample"
 TRAIN = "train_hf.py --encoder embedded --source sample --output_dir out"
 # Whatever was set up before: a test runner that was itself started in the background ignores Ctrl-C.
@@ -78,7 +79,7 @@ def finished(name: str, command: str, before: str, signals: list[signal.Signals]
 
 
 def left_by_a_dead_run(folder: Path) -> None:
-    """A run is killed outright, another one of the same output clears what is left; a third, at work, loses nothing."""
+    """What a killed run has left is cleared by another of the same output; a third, at work on it too, loses nothing."""
     write({"pairs.csv": GOOD_PAIRS}, folder)
     (folder / "new").mkdir()
     with _started(FROM_STDIN, folder, GOOD_PAIRS) as living, _started(FROM_STDIN, folder, GOOD_PAIRS) as dead:
@@ -148,7 +149,7 @@ def waits(running: Running) -> bool:
 
 ATTACKS: list[Attack] = [
     stopped("SIGTERM while it is imported", SCORE, [signal.SIGTERM], imports),
-    stopped("Ctrl-C while it is imported", EXPORT, [signal.SIGINT], imports),
+    stopped("Ctrl-C while it is imported", EVALUATE, [signal.SIGINT], imports),
     stopped("Ctrl-C while training is imported", TRAIN, [signal.SIGINT], imports),
     stopped("SIGTERM while scores are computed", SCORE, [signal.SIGTERM], computes),
     stopped("a terminal that closes while scores are computed", SCORE, [signal.SIGHUP], computes),
