@@ -19,7 +19,8 @@ EXPORT = "empathy export-dataset new/out --source sample"
 TRAIN = "train_hf.py --encoder embedded --source sample --output_dir out"
 # Whatever was set up before: a test runner that was itself started in the background ignores Ctrl-C.
 USUAL = (
-    "import signal; [signal.signal(n, signal.SIG_DFL) for n in (1, 15)]; signal.signal(2, signal.default_int_handler)"
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)]"
 )
 
 
@@ -79,7 +80,7 @@ def finished(name: str, command: str, before: str, signals: list[signal.Signals]
 
 
 def left_by_a_dead_run(folder: Path) -> None:
-    """What a killed run has left is cleared by another of the same output; a third, at work on it too, loses nothing."""
+    """What a killed run has left is cleared by the next one; another, at work on the same output, loses nothing."""
     write({"pairs.csv": GOOD_PAIRS}, folder)
     (folder / "new").mkdir()
     with _started(FROM_STDIN, folder, GOOD_PAIRS) as living, _started(FROM_STDIN, folder, GOOD_PAIRS) as dead:
