@@ -118,7 +118,8 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
         InputError: If the model's encoders are not the embedded one's, its seeker encoder was trained, or the embedded
             encoder's package is missing.
     """
-    metadata = {"base": EMBEDDED_ON_HUB, "base_sha256": _base_sha256()}
+    # One entry: safetensors writes several in an order that differs from run to run, and with it the file's hash.
+    metadata = {"base_sha256": _base_sha256()}
     try:
         base = _untrained(model.config).state_dict()
     except (ValueError, RuntimeError):

@@ -181,8 +181,8 @@ def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: fl
     if code not in (0, -number):
         wrong.append(f"it ended with {code}")
     is_there = output.exists() and (code == 0 or not task.is_resumed)
-    if is_there and _compared(task, folder) != finished.files:
-        wrong.append("its output is neither absent nor whole")
+    if is_there and (different := _different(task, folder, finished)):
+        wrong.append(f"its output is neither absent nor whole: {different}")
     if number == signal.SIGTERM and code:
         # A resumed task keeps what it is resumed from, under no temporary name.
         unfinished = [path for path in left if not task.is_resumed or "/.empathy-" in path]
@@ -190,7 +190,7 @@ def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: fl
             wrong.append(f"it left {', '.join(unfinished)}")
         # Nor is there anything to be told once the output is in place.
         may_be_silent = moment < SECONDS_TO_START or is_there
-        if "Traceback" in told or told.count(": interrupted; ") != (0 if may_be_silent and not told else 1):
+        if "Traceback" in told or told.count(": interrupted; ") not in ((0, 1) if may_be_silent else (1,)):
             wrong.append(f"it told: {told[-300:]!r}")
     if code and not is_there:
         again = task.command
@@ -199,8 +199,8 @@ def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: fl
         code, told = _run(task, folder, again)
         if code:
             wrong.append(f"run again it ended with {code}: {told[-300:]!r}")
-        elif _compared(task, folder) != finished.files:
-            wrong.append("run again it gives other bytes, or something else is still there")
+        elif different := _different(task, folder, finished):
+            wrong.append(f"run again it leaves something else: {different}")
     return Kill(task.name, number.name, moment, "all" if is_there else f"{len(left)} files", wrong)
 
 
@@ -236,6 +236,13 @@ def _compared(task: Task, folder: Path) -> dict[str, bytes | None]:
     if task.compared:
         return {task.compared: (folder / task.output / task.compared).read_bytes()}
     return {path: content for path, content in contents(folder).items() if path not in task.files}
+
+
+def _different(task: Task, folder: Path, finished: Finished) -> str:
+    """The paths that are not as the undisturbed run left them, or nothing."""
+    found = _compared(task, folder)
+    paths = sorted(found.keys() | finished.files.keys())
+    return ", ".join(path for path in paths if found.get(path, b"?") != finished.files.get(path, b"?"))
 
 
 if __name__ == "__main__":
