@@ -1,8 +1,8 @@
 """Attempts to hurt the package or its users, each a line in the module of its group; a further one is a further line.
 
-`inputs` (files of pairs), `pairs` (what Python code gives), `checkpoints` (folders of models), `publications` (what goes
-to the Hub), `trainings` (options and checkpoints of a run), `resources` (disks, memory, paths), `signals` and `threads`.
-Each runs in an empty folder; what counts as harm is in `attempts`.
+`inputs` (files of pairs), `pairs` (what Python code gives), `checkpoints` (folders of models), `publications` (what
+goes to the Hub), `trainings` (options and checkpoints of a run), `resources` (disks, memory, paths), `signals` and
+`threads`. Each runs in an empty folder; what counts as harm is in `attempts`.
 """
 
 from collections import Counter
