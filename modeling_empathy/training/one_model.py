@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,9 @@ def train_one_model(
     trainer = trainer_of(model, tokenizer, features, training_args)
     splits: dict[str, dict[str, float]] = {}
     outcome = None
+    posts = chain.from_iterable(split["seeker_input_ids"] for split in features.values())
     # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
-    with nullcontext() if _is_sharded(trainer) else remembered_seeker_states(model):
+    with nullcontext() if _is_sharded(trainer) else remembered_seeker_states(model, posts):
         trainer.train(resume_from_checkpoint=_checkpoint(training_args))
         if "validation" in features:
             splits["validation"] = _validate(trainer, features["validation"], decides=data_args.decisions_of is None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from torch import nn
 from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import EvalPrediction, ProgressCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import EvalLoopOutput
 
 from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from ..model.configuration_empathy import EmpathyConfig
@@ -82,9 +84,49 @@ class EmpathyTrainer(Trainer):
         super()._save(output_dir, state_dict)
         Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """As the Trainer's, and leaves the random numbers that training draws from as they are."""
+        # A data loader draws a seed for its workers, had it none. A run that is resumed behind an evaluation does not
+        # evaluate again; without this its dropout would be another. Evaluation draws nothing on a GPU.
+        with torch.random.fork_rng(devices=()):
+            return super().evaluation_loop(*args, **kwargs)
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        # Resumed from the checkpoint of its last step within an epoch, the Trainer would train one step more.
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(*args, **kwargs)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        sampler = super()._get_train_sampler(train_dataset)
+        # A random one gets the same from accelerate.
+        if not isinstance(sampler, LengthGroupedSampler):
+            return sampler
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return _EpochSampler(sampler, lambda: seed + int(self.state.epoch or 0))
+
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler | None:
         # With grouping by length the Trainer would shuffle the evaluation too, and predictions would lose their rows.
         return SequentialSampler(eval_dataset)  # type: ignore[arg-type]
+
+
+class _EpochSampler(Sampler):
+    """The order of an epoch by its number alone, so that a run that is resumed in the middle finds it again.
+
+    Left to themselves samplers draw from the random numbers of training, which have gone on since the epoch began.
+    """
+
+    def __init__(self, sampler: LengthGroupedSampler, seed: Callable[[], int]) -> None:
+        self._sampler = sampler
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def __iter__(self) -> Iterator[int]:
+        self._sampler.generator = torch.Generator().manual_seed(self._seed())
+        return iter(self._sampler)
 
 
 def _read_by_model(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def test_the_same_outputs_and_each_post_encoded_once(memory_gb, dtype):
     flipped = {name: tensor.flip(0) for name, tensor in batch.items()}
     expected_flipped = model(**flipped)
     encoded = count_encoded(model)
-    with remembered_seeker_states(model, memory_gb):
+    with remembered_seeker_states(model, memory_gb=memory_gb):
         for inputs, wanted in ((batch, expected), (flipped, expected_flipped), (batch, expected)):
             output = model(**inputs)
             torch.testing.assert_close(output.empathy_logits, wanted.empathy_logits, **tolerance)
@@ -72,3 +72,35 @@ def test_training_is_the_same_with_and_without(frozen):
         losses.append(steps)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert losses[0][0] != losses[0][2]
+
+
+def test_what_is_remembered_of_posts_to_come_depends_on_them_alone():
+    model, batch = tiny_model(), batch_of([(9, 7), (4, 12), (6, 3)])
+    ids, mask = batch["seeker_input_ids"], batch["seeker_attention_mask"]
+    posts = [post[post_mask.bool()].tolist() for post, post_mask in zip(ids, mask, strict=True)]
+
+    def states_of(rows: list[list[int]], precision: torch.dtype | None) -> torch.Tensor:
+        """Of each post, first met in these batches."""
+        with remembered_seeker_states(model, posts):
+            for row in rows:
+                with torch.autocast("cpu", precision, enabled=precision is not None):
+                    model.seeker_states(ids[row], mask[row])
+            return model.seeker_states(ids, mask)
+
+    expected = states_of([[0, 1, 2]], None)
+    assert expected.dtype == torch.float32
+    assert states_of([[2], [1], [0]], None).equal(expected)
+    assert states_of([[1, 0]], torch.bfloat16).equal(expected)
+
+
+def test_posts_to_come_are_encoded_with_those_of_about_their_length(monkeypatch):
+    monkeypatch.setattr("modeling_empathy.training.seeker_states._BATCH", 2)
+    model = tiny_model()
+    shapes = []
+    model.seeker_encoder.embeddings.register_forward_hook(lambda module, inputs, output: shapes.append(output.shape))
+    posts = [[5] * length for length in (9, 2, 8, 3, 4)]
+    with remembered_seeker_states(model, posts):
+        model.seeker_states(torch.tensor([posts[2]]), torch.ones(1, 8, dtype=torch.long))
+        assert [shape[:2] for shape in shapes] == [(2, 8)], "with the post of 4 tokens, and no others yet"
+        model.seeker_states(torch.tensor([posts[0]]), torch.ones(1, 9, dtype=torch.long))
+    assert [shape[:2] for shape in shapes] == [(2, 8), (1, 9)]
