@@ -13,7 +13,7 @@ from ..training.arguments import DataArguments, EmpathyTrainingArguments, ModelA
 from ..training.data import read_corpus
 from ..training.one_model import RunReport
 from ..training.parsing import parse_arguments
-from ..training.run import training_runs, trains_separately
+from ..training.run import check_run, training_runs, trains_separately
 from .failures import reporting
 
 
@@ -24,7 +24,9 @@ def main(description: str | None = None) -> None:
         description: What `--help` says first.
     """
     model_args, data_args, training_args = parse_arguments(description=description)
-    with reporting("train_hf.py", "--resume_from_checkpoint last goes on from the last checkpoint"):
+    goes_on = "the same command with --resume_from_checkpoint last goes on from the last checkpoint, if one was saved"
+    with reporting("train_hf.py", goes_on):
+        check_run(model_args, data_args, training_args)
         # The others read what the first has built.
         with training_args.main_process_first(desc="building the data set"):
             corpus = read_corpus(model_args, data_args, training_args.do_eval, training_args.do_predict)

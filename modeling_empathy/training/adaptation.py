@@ -32,6 +32,7 @@ from ..hub.cards import CARD
 from ..model.configuration_empathy import pretrained_encoder_config
 from ..model.mechanisms import POSTS
 from .arguments import EmpathyTrainingArguments
+from .ranges import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE_BELOW_1, SHARE_BETWEEN, TOKENS, check_ranges
 
 
 logger = logging.get_logger(__name__)
@@ -53,6 +54,9 @@ class AdaptationArguments:
         held_out: The share of posts that are measured on and not trained on; with 0 nothing is measured.
         seed: Of masks, order, dropout and of a masked-LM head that the encoder comes without.
         bf16: Train in bfloat16 (autocast); None: where the processor or GPU computes in it.
+
+    Raises:
+        InputError: Names the first that is out of its range.
     """
 
     encoder: str = "roberta-base"
@@ -64,6 +68,20 @@ class AdaptationArguments:
     held_out: float = 0.05
     seed: int = 12
     bf16: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            {
+                "num_train_epochs": POSITIVE,
+                "learning_rate": NOT_NEGATIVE,
+                "batch_size": COUNT,
+                "max_length": TOKENS,
+                "mlm_probability": SHARE_BETWEEN,
+                "held_out": SHARE_BELOW_1,
+                "seed": SEED,
+            },
+        )
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,21 @@ from transformers import TrainingArguments
 from transformers.hf_argparser import HfArg
 
 from ..corpus.token_labels import UNANNOTATED
+from ..errors import InputError
 from ..model.configuration_checks import LEVEL_POOLINGS, RATIONALE_UNITS
 from ..model.mechanisms import MECHANISMS
 from ..precision import computes_in_bfloat16
+from .ranges import (
+    COUNT,
+    COUNT_OR_NONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    SHARE_BELOW_1,
+    TOKENS,
+    check_ranges,
+)
 
 
 @dataclass
@@ -56,6 +68,18 @@ class ConfigArguments:
     level_dropout: float | None = HfArg(
         default=None, help="Dropout of attention weights and in the level head; --head_dropout when unset."
     )
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            {
+                "level_smoothing": SHARE_BELOW_1,
+                "lambda_EI": NOT_NEGATIVE,
+                "lambda_RE": NOT_NEGATIVE,
+                "head_dropout": SHARE,
+                "level_dropout": SHARE,
+            },
+        )
 
     def config_options(self) -> dict[str, Any]:
         """These options as keywords of [`EmpathyConfig`]."""
@@ -129,6 +153,30 @@ class DataArguments:
     strict: bool = HfArg(default=False, help="Stop where a rationale can't be aligned to its response.")
     data_cache_dir: str | None = HfArg(default=None, help="Where the built data set is kept.")
 
+    def __post_init__(self) -> None:
+        check_ranges(self, {"max_length": TOKENS})
+
+
+# Of transformers' arguments those that make no training, or another than was asked for, when they are out of it.
+_TRAINING_RANGES = {
+    **dict.fromkeys(("seed", "data_seed"), SEED),
+    **dict.fromkeys(("learning_rate", "head_learning_rate", "weight_decay", "max_grad_norm"), NOT_NEGATIVE),
+    **dict.fromkeys(("num_train_epochs", "logging_steps", "eval_steps", "save_steps", "adam_epsilon"), POSITIVE),
+    **dict.fromkeys(("adam_beta1", "adam_beta2"), SHARE_BELOW_1),
+    **dict.fromkeys(
+        (
+            "per_device_train_batch_size",
+            "per_device_eval_batch_size",
+            "gradient_accumulation_steps",
+            "eval_accumulation_steps",
+            "save_total_limit",
+        ),
+        COUNT,
+    ),
+    **dict.fromkeys(("warmup_steps",), NOT_NEGATIVE),
+    **dict.fromkeys(("measured_rationales", "dataloader_num_workers"), COUNT_OR_NONE),
+}
+
 
 @dataclass
 class EmpathyTrainingArguments(TrainingArguments):
@@ -179,6 +227,12 @@ class EmpathyTrainingArguments(TrainingArguments):
     )
 
     def __post_init__(self) -> None:
+        # Before transformers computes with them.
+        check_ranges(self, _TRAINING_RANGES)
+        if self.max_steps != -1 and self.max_steps < 1:
+            raise InputError(f"max_steps={self.max_steps}: a whole number from 1, or -1 to count epochs instead.")
+        if self.label_smoothing_factor:
+            raise InputError("label_smoothing_factor does nothing here: level_smoothing smooths the labels of levels.")
         super().__post_init__()
         is_chosen = self.mixed_precision != "no" or self.deepspeed or "ACCELERATE_MIXED_PRECISION" in os.environ
         if self.auto_bf16 and not is_chosen and computes_in_bfloat16(self.device):
@@ -186,7 +240,7 @@ class EmpathyTrainingArguments(TrainingArguments):
             self.bf16 = True
             self.mixed_precision: str = "bf16"
         if self.push_to_hub:
-            raise ValueError(
+            raise InputError(
                 "--push_to_hub would send the whole output folder, with what people wrote: publish the trained model "
                 "with push_to_hub.py."
             )

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
-from transformers.trainer_utils import PredictionOutput, get_last_checkpoint
+from transformers.trainer_utils import PredictionOutput
 from transformers.utils import logging
 
 from ..corpus.features import EmpathyDataCollator
@@ -30,10 +31,13 @@ from ..files.whole_files import write_whole
 from ..hub.model_card import save_model_card
 from ..hub.run_record import RECORD, read_config, read_record
 from ..model.configuration_empathy import EmpathyConfig
+from ..model.mechanisms import LEVELS
 from ..model.modeling_empathy import EmpathyModel
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .build import build_model
 from .data import features_of, tokenizer_of
+from .resume import checkpoint_to_resume, remove_unfinished
+from .saving import replaced_model
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyProgress, EmpathyTrainer, metrics_of_predictions, without_autocast
 
@@ -81,9 +85,19 @@ def train_one_model(
         model_args: The model.
         data_args: How posts become tokens and labels.
         training_args: How it is trained.
+
+    Raises:
+        InputError: If the checkpoint to go on from is missing, damaged or of another model, or what shall be evaluated
+            is not there.
     """
     if not training_args.save_model:
         logger.warning("The trained model will not be saved: --save_model saves it.")
+    _check_evaluation(corpus, model_args, training_args)
+    # Of processes that train together, the first clears away what the others then don't see.
+    with training_args.main_process_first(desc="looking for a checkpoint"):
+        checkpoint = checkpoint_to_resume(training_args)
+        if checkpoint is not None and training_args.process_index == 0:
+            remove_unfinished(Path(training_args.output_dir))
     # Before the model is built: its heads start at random.
     set_seed(training_args.seed)
     tokenizer = tokenizer_of(model_args, data_args)
@@ -99,12 +113,13 @@ def train_one_model(
     posts = chain.from_iterable(split["seeker_input_ids"] for split in features.values())
     # Processes that share out an encoder's weights compute in step: one that remembers would leave the others waiting.
     with nullcontext() if _is_sharded(trainer) else remembered_seeker_states(model, posts):
-        trainer.train(resume_from_checkpoint=_checkpoint(training_args))
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if "validation" in features:
             splits["validation"] = _validate(trainer, features["validation"], decides=data_args.decisions_of is None)
         # Behind the validation split, which puts temperatures and thresholds into the configuration that is saved.
         if training_args.save_model:
-            trainer.save_model()
+            with replaced_model(Path(training_args.output_dir), trainer.is_world_process_zero()) as folder:
+                trainer.save_model(str(folder))
         if "test" in features:
             outcome = trainer.predict(features["test"], metric_key_prefix="test")
             splits["test"] = _without_prefix(outcome.metrics or {}, "test")
@@ -176,6 +191,28 @@ def record_of(
     return {"arguments": arguments, "data": data}
 
 
+def _check_evaluation(
+    corpus: datasets.DatasetDict, model_args: ModelArguments, training_args: EmpathyTrainingArguments
+) -> None:
+    """Finds what would stop a run at its first evaluation, an epoch later."""
+    if training_args.eval_strategy == "no":
+        return
+    if "validation" not in corpus:
+        raise InputError(
+            f"--eval_strategy {training_args.eval_strategy}: there is no validation split to evaluate on; add "
+            "--eval_strategy no."
+        )
+    config = EmpathyConfig(**model_args.config_options())
+    count = len(config.mechanisms)
+    # Of one made-up pair, for the names.
+    predicted = Predicted(np.zeros((1, count, len(LEVELS))), np.zeros((1, 2, count)))
+    annotated = Annotated(*(np.zeros(shape, dtype=int) for shape in ((1, count), (1, 2, count), (1, 2))))
+    names = ["loss", *metrics_by_mechanism(config, predicted, annotated)]
+    best = training_args.metric_for_best_model
+    if best is not None and best.removeprefix("eval_") not in names:
+        raise InputError(f"--metric_for_best_model {best}: there is no such metric; choose one of {', '.join(names)}.")
+
+
 def _validate(trainer: EmpathyTrainer, features: datasets.Dataset, decides: bool) -> dict[str, float]:
     """The validation split's metrics, once temperatures and thresholds are chosen on it if they are to be."""
     # Not `evaluate`, which gives metrics alone: temperatures and thresholds are chosen by what was predicted.
@@ -231,16 +268,6 @@ def _write(
 def _is_sharded(trainer: EmpathyTrainer) -> bool:
     """Whether each process holds a part of the weights."""
     return bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
-
-
-def _checkpoint(args: EmpathyTrainingArguments) -> str | None:
-    """The checkpoint to resume from: a folder, or with `last` the newest in the output folder."""
-    if args.resume_from_checkpoint != "last":
-        return args.resume_from_checkpoint
-    checkpoint = get_last_checkpoint(args.output_dir) if Path(args.output_dir).is_dir() else None
-    if checkpoint is None:
-        raise ValueError(f"--resume_from_checkpoint last: there is no checkpoint in {args.output_dir!r}.")
-    return checkpoint
 
 
 def _without_prefix(metrics: dict[str, float], prefix: str) -> dict[str, float]:

@@ -54,7 +54,8 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
         # Each layer over the one before: what is implied is no default, but what another argument means.
         values |= implied_values(values | given) | given
         parsed = parser.parse_dict(values, allow_extra_keys=False)
-    except ValueError as error:
+    # Of transformers, which also looks for packages and devices that an argument asks for.
+    except (ValueError, ImportError, NotImplementedError, RuntimeError) as error:
         parser.error(str(error))
     return cast("Arguments", parsed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
@@ -14,10 +15,13 @@ from ..errors import InputError
 from ..evaluation.report import save_metrics
 from ..hub.model_card import save_model_card
 from ..hub.run_record import RECORD, read_record
+from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from ..model.pipeline_empathy import own_tokenizer
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
-from .one_model import RunReport, record_of, train_one_model
+from .one_model import RunReport, record_of, take_decisions, train_one_model
+from .resume import LAST, checkpoint_to_resume, last_whole_checkpoint
+from .saving import replaced_model
 
 
 def training_runs(
@@ -39,8 +43,9 @@ def training_runs(
         joined in one checkpoint.
 
     Raises:
-        InputError: If a split has no pairs.
+        InputError: If a split has no pairs, or as of [`check_run`].
     """
+    check_run(model_args, data_args, training_args)
     empty = [split for split, rows in corpus.items() if not len(rows)]
     if empty:
         raise InputError(f"No pairs in the split {', '.join(empty)}: the corpus is too small to be split by sp_id.")
@@ -53,7 +58,7 @@ def training_runs(
         mechanism_args = copy(training_args)
         folder = Path(training_args.output_dir, mechanism)
         mechanism_args.output_dir = str(folder)
-        if training_args.resume_from_checkpoint == "last" and not any(folder.glob("checkpoint-*")):
+        if training_args.resume_from_checkpoint == LAST and last_whole_checkpoint(folder) is None:
             mechanism_args.resume_from_checkpoint = None  # the run before had not come to this one
         reports.append(train_one_model(corpus, replace(model_args, mechanisms=[mechanism]), data_args, mechanism_args))
         yield reports[-1]
@@ -69,6 +74,30 @@ def training_runs(
     yield joined
 
 
+def check_run(model_args: ModelArguments, data_args: DataArguments, training_args: EmpathyTrainingArguments) -> None:
+    """Finds what would stop a run later, before anything is loaded.
+
+    Raises:
+        InputError: Names the argument, its value and what to do.
+    """
+    output_dir = Path(training_args.output_dir)
+    existing = next(path for path in (output_dir, *output_dir.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"--output_dir {output_dir}: {existing} is a file; name a folder.")
+    if not os.access(existing, os.W_OK):
+        raise InputError(f"--output_dir {output_dir}: {existing} can't be written to.")
+    for name in ("train_path", "dev_path", "test_path"):
+        path = getattr(data_args, name)
+        if path is not None and not Path(path).is_file():
+            raise InputError(f"--{name} {path}: there is no such file.")
+    if data_args.decisions_of is not None:
+        take_decisions(EmpathyConfig(**model_args.config_options()), Path(data_args.decisions_of))
+    if not trains_separately(model_args):
+        checkpoint_to_resume(training_args)
+    elif training_args.resume_from_checkpoint not in (None, LAST):
+        raise InputError("--resume_from_checkpoint: separate models go on with 'last' alone, each from its own.")
+
+
 def trains_separately(model_args: ModelArguments) -> bool:
     """Whether each mechanism gets a model."""
     return model_args.separate_models and len(model_args.mechanisms) > 1
@@ -80,8 +109,9 @@ def _joined(reports: Sequence[RunReport], training_args: EmpathyTrainingArgument
     if training_args.save_model and training_args.process_index == 0:
         # From their folders: a report holds no model, so that the memory of each is free for the next.
         model = join_models([EmpathyModel.from_pretrained(report.folder) for report in reports])
-        model.save_pretrained(folder)
-        own_tokenizer(reports[0].folder, model.config).save_pretrained(folder)
+        with replaced_model(folder) as temporary:
+            model.save_pretrained(temporary)
+            own_tokenizer(reports[0].folder, model.config).save_pretrained(temporary)
     mechanisms = [report.mechanisms[0] for report in reports]
     test = {
         name: value

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import EvalPrediction, ProgressCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer import TRAINER_STATE_NAME, TRAINING_ARGS_NAME
 from transformers.trainer_pt_utils import LengthGroupedSampler
-from transformers.trainer_utils import EvalLoopOutput
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalLoopOutput, TrainOutput
 
+from ..errors import InputError, first_line
 from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from .arguments import EmpathyTrainingArguments
+from .resume import best_before, check_is_of, fault_of
 
 
 class EmpathyTrainer(Trainer):
@@ -79,6 +84,54 @@ class EmpathyTrainer(Trainer):
             labels = (empathy_labels, rationale_labels.transpose(1, 2), clauses)
         return loss, logits, labels
 
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> TrainOutput:
+        """As the Trainer's, and says which checkpoint it is that can't be read.
+
+        Raises:
+            InputError: If the checkpoint is of another model, or damaged in a place that is seen only now.
+        """
+        if isinstance(resume_from_checkpoint, str):
+            check_is_of(Path(resume_from_checkpoint), self.accelerator.unwrap_model(self.model))
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _init_training_state(self, *args: Any, **kwargs: Any) -> tuple[int, int]:
+        trained = super()._init_training_state(*args, **kwargs)
+        # The path in the checkpoint is of where the folder was.
+        checkpoint = kwargs.get("resume_from_checkpoint", args[3])
+        if checkpoint is not None and self.args.load_best_model_at_end:
+            best = best_before(Path(checkpoint))
+            self.state.best_model_checkpoint = None if best is None else str(best)
+        return trained
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        with _reading(resume_from_checkpoint):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with _reading(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with _reading(checkpoint):
+            super()._load_rng_state(checkpoint)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        folder = Path(self.args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}")
+        if not self.args.should_save:
+            super()._save_checkpoint(model, trial)
+            return
+        # An earlier one of this step is none from here on: what says that it is whole is written last.
+        (folder / TRAINER_STATE_NAME).unlink(missing_ok=True)
+        try:
+            super()._save_checkpoint(model, trial)
+        except BaseException as error:
+            if fault_of(folder) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            # torch and safetensors have a full disk as errors of their own.
+            if isinstance(error, (RuntimeError, SafetensorError)):
+                raise InputError(f"{folder} can't be written: {first_line(error)}") from None
+            raise
+
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """As the Trainer's, without its pickled arguments: what is kept or published holds no pickle."""
         super()._save(output_dir, state_dict)
@@ -127,6 +180,20 @@ class _EpochSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         self._sampler.generator = torch.Generator().manual_seed(self._seed())
         return iter(self._sampler)
+
+
+@contextmanager
+def _reading(checkpoint: str | None) -> Iterator[None]:
+    """Turns what torch says of a damaged file into an error that names the checkpoint."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (ValueError, RuntimeError, KeyError, TypeError, EOFError, UnpicklingError, SafetensorError) as error:
+        raise InputError(
+            f"--resume_from_checkpoint: {checkpoint} can't be read ({type(error).__name__}: {first_line(error)}): go "
+            "on from another one, or start anew."
+        ) from None
 
 
 def _read_by_model(inputs: dict[str, Any]) -> dict[str, Any]:
