@@ -90,8 +90,12 @@ def check_run(model_args: ModelArguments, data_args: DataArguments, training_arg
         path = getattr(data_args, name)
         if path is not None and not Path(path).is_file():
             raise InputError(f"--{name} {path}: there is no such file.")
+    try:
+        config = EmpathyConfig(**model_args.config_options())
+    except ValueError as error:
+        raise InputError(str(error)) from None
     if data_args.decisions_of is not None:
-        take_decisions(EmpathyConfig(**model_args.config_options()), Path(data_args.decisions_of))
+        take_decisions(config, Path(data_args.decisions_of))
     if not trains_separately(model_args):
         checkpoint_to_resume(training_args)
     elif training_args.resume_from_checkpoint not in (None, LAST):
