@@ -36,7 +36,7 @@ from ..model.modeling_empathy import EmpathyModel
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .build import build_model
 from .data import features_of, tokenizer_of
-from .resume import checkpoint_to_resume, remove_unfinished
+from .resume import checkpoint_to_resume, decisive_arguments, remove_unfinished
 from .saving import replaced_model
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyProgress, EmpathyTrainer, metrics_of_predictions, without_autocast
@@ -108,6 +108,7 @@ def train_one_model(
     if data_args.decisions_of is not None:
         take_decisions(model.config, Path(data_args.decisions_of))
     trainer = trainer_of(model, tokenizer, features, training_args)
+    trainer.run_arguments = decisive_arguments(model_args, data_args, training_args)
     splits: dict[str, dict[str, float]] = {}
     outcome = None
     posts = chain.from_iterable(split["seeker_input_ids"] for split in features.values())

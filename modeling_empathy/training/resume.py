@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from transformers import TrainerState
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
+from ..encoders import name_on_hub
 from ..errors import InputError
 from ..model.modeling_empathy import EmpathyModel
-from .arguments import EmpathyTrainingArguments
+from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 
 
 logger = logging.get_logger(__name__)
 
 LAST = "last"
+
+_ARGUMENTS = "arguments.json"
+_DECISIVE = (
+    *("source", "max_length", "unannotated", "train_on_everything", "development", "salt"),
+    *("seed", "data_seed", "learning_rate", "head_learning_rate", "weight_decay", "warmup_steps", "max_grad_norm"),
+    *("lr_scheduler_type", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "train_sampling_strategy"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "bf16", "fp16"),
+)
 
 
 def checkpoint_to_resume(args: EmpathyTrainingArguments) -> Path | None:
@@ -118,6 +130,46 @@ def check_is_of(checkpoint: Path, model: EmpathyModel) -> None:
         raise InputError(
             f"--resume_from_checkpoint: {checkpoint} is of another model ({len(other)} weights differ, {other[0]} "
             "among them): give the arguments of the run that it is of."
+        )
+
+
+def decisive_arguments(
+    model_args: ModelArguments, data_args: DataArguments, training_args: EmpathyTrainingArguments
+) -> dict[str, Any]:
+    """The arguments that decide where a run goes; how long it goes on and how it is watched is none of them."""
+    values = {**asdict(data_args), **training_args.to_dict()}
+    chosen = {**asdict(model_args), **{name: values[name] for name in _DECISIVE}}
+    # The same folder has many names, and may have been moved.
+    chosen["encoder"] = name_on_hub(model_args.encoder)
+    # As JSON gives them back.
+    decisive: dict[str, Any] = json.loads(json.dumps(chosen, default=str))
+    return decisive
+
+
+def write_arguments(checkpoint: Path, arguments: Mapping[str, Any]) -> None:
+    """Writes down of which run a checkpoint is."""
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    (checkpoint / _ARGUMENTS).write_text(json.dumps(dict(arguments), indent=2) + "\n", encoding="utf-8")
+
+
+def check_same_run(checkpoint: Path, arguments: Mapping[str, Any]) -> None:
+    """Raises an `InputError` if a checkpoint is of a run with other arguments.
+
+    The Trainer would go on with some of that run's, as its learning rate, and some of this one's, and the record would
+    be of neither. A checkpoint that does not say of which run it is passes.
+    """
+    try:
+        theirs = dict(json.loads((checkpoint / _ARGUMENTS).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, TypeError):
+        raise InputError(f"--resume_from_checkpoint: {checkpoint / _ARGUMENTS} can't be read.") from None
+    other = [name for name in arguments if name in theirs and theirs[name] != arguments[name]]
+    if other:
+        raise InputError(
+            f"--resume_from_checkpoint: {checkpoint} is of a run with "
+            + ", ".join(f"{name}={theirs[name]!r} (here {arguments[name]!r})" for name in other)
+            + ": give the arguments of that run, or start anew in another folder."
         )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_m
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from .arguments import EmpathyTrainingArguments
-from .resume import best_before, check_is_of, fault_of
+from .resume import best_before, check_is_of, check_same_run, fault_of, write_arguments
 
 
 class EmpathyTrainer(Trainer):
@@ -34,6 +35,8 @@ class EmpathyTrainer(Trainer):
 
     args: EmpathyTrainingArguments
     model: EmpathyModel
+    # What its checkpoints say of the run that they are of, as of `decisive_arguments`.
+    run_arguments: Mapping[str, Any] = MappingProxyType({})
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """As the Trainer's, with a learning rate for the heads alone."""
@@ -88,9 +91,10 @@ class EmpathyTrainer(Trainer):
         """As the Trainer's, and says which checkpoint it is that can't be read.
 
         Raises:
-            InputError: If the checkpoint is of another model, or damaged in a place that is seen only now.
+            InputError: If the checkpoint is of another run or model, or damaged in a place that is seen only now.
         """
         if isinstance(resume_from_checkpoint, str):
+            check_same_run(Path(resume_from_checkpoint), self.run_arguments)
             check_is_of(Path(resume_from_checkpoint), self.accelerator.unwrap_model(self.model))
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -123,6 +127,7 @@ class EmpathyTrainer(Trainer):
         # An earlier one of this step is none from here on: what says that it is whole is written last.
         (folder / TRAINER_STATE_NAME).unlink(missing_ok=True)
         try:
+            write_arguments(folder, self.run_arguments)
             super()._save_checkpoint(model, trial)
         except BaseException as error:
             if fault_of(folder) is not None:

@@ -212,8 +212,23 @@ class Opener:
         return open, (self.path, "w")
 
 
-def test_a_checkpoint_of_another_model_is_refused(inputs, finished, tmp_path):
+def test_a_checkpoint_of_a_run_with_other_arguments_is_refused(inputs, finished, tmp_path):
     checkpoint = checkpoints_in(finished)[0]
+    other = {"seed": 13, "lr": 1e-4, "unannotated": "none", "level_smoothing": 0.2}
+    with pytest.raises(InputError) as refused:
+        run(inputs, tmp_path / "out", **BY_EPOCH, resume_from_checkpoint=checkpoint, **other)
+    for name in ("seed=12 (here 13)", "learning_rate=0.001 (here 0.0001)", "unannotated=", "level_smoothing=0.1"):
+        assert name in str(refused.value)
+    shutil.copytree(checkpoint, tmp_path / checkpoint.name)
+    (tmp_path / checkpoint.name / "arguments.json").write_text("[")
+    with pytest.raises(InputError, match=r"arguments.json can't be read"):
+        run(inputs, tmp_path / "out", **BY_EPOCH, resume_from_checkpoint=tmp_path / checkpoint.name)
+
+
+def test_a_checkpoint_of_another_model_is_refused(inputs, finished, tmp_path):
+    checkpoint = tmp_path / checkpoints_in(finished)[0].name
+    shutil.copytree(checkpoints_in(finished)[0], checkpoint)
+    (checkpoint / "arguments.json").unlink()  # as of an earlier version
     with pytest.raises(InputError, match=rf"{checkpoint.name} is of another model .*mechanism_heads"):
         run(inputs, tmp_path / "out", **BY_EPOCH, resume_from_checkpoint=checkpoint, level_pooling="first_token")
     with pytest.raises(InputError, match="separate models go on with 'last' alone"):
