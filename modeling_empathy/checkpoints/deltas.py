@@ -22,6 +22,7 @@ from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, resolve_encoder
 from ..errors import InputError, first_line
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
+from ..model.weight_checks import check_finite
 from .own_config import own_config
 
 
@@ -68,7 +69,7 @@ def load_packed(folder: Path) -> EmpathyModel:
     try:
         _check_stored(stored, model.state_dict(), count)
         _add(stored, model)
-        model.check_weights()
+        check_finite(model)
     except ValueError as error:
         raise InputError(f"{folder / DELTAS}: {error}") from None
     return model.eval()

@@ -20,6 +20,7 @@ from transformers import AutoConfig
 from ..errors import InputError, shortened
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
+from ..model.weight_checks import check_finite
 
 
 Weights = dict[str, torch.Tensor]
@@ -91,7 +92,7 @@ def model_from_pth(
     _check_tensors(weights, {name: tensor.shape for name, tensor in tensors.items()}, path)
     model.load_state_dict({name: weights[original] for original, name in names.items()})
     try:
-        model.check_weights()
+        check_finite(model)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
     return model

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from transformers.utils.generic import can_return_tuple
 from .configuration_empathy import EmpathyConfig, pretrained_encoder_config
 from .mechanisms import MECHANISMS
 from .rationale_spans import IGNORE_INDEX
+from .weight_checks import check_finite, check_loaded
 
 
 if TYPE_CHECKING:
@@ -178,17 +179,9 @@ class EmpathyModel(EmpathyPreTrainedModel):
             pretrained_model_name_or_path, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
         )
         if not is_lenient:
-            _check_loaded(pretrained_model_name_or_path, info)
-        model.check_weights()
+            check_loaded(str(pretrained_model_name_or_path), info)
+        check_finite(model)
         return (model, info) if wants_loading_info else model
-
-    def check_weights(self) -> None:
-        """Raises a `ValueError` that lists the weights with a value that is not a finite number, if there are such."""
-        # Of those that accelerate keeps elsewhere until they are needed, only the shape is here.
-        weights = [(name, weight) for name, weight in self.named_parameters() if not weight.is_meta]
-        broken = [name for name, weight in weights if not torch.isfinite(weight).all()]
-        if broken:
-            raise ValueError(f"{_listed(broken)} {'has' if len(broken) == 1 else 'have'} values that are no numbers.")
 
     @classmethod
     def from_encoder(
@@ -385,26 +378,6 @@ def level_probabilities(empathy_logits: torch.Tensor, temperatures: Sequence[flo
     """
     divisors = torch.tensor(temperatures, device=empathy_logits.device)
     return (empathy_logits.float() / divisors[:, None]).softmax(-1)
-
-
-def _check_loaded(name: Any, info: Mapping[str, Any]) -> None:
-    """Raises a `ValueError` where the weights of a checkpoint are not those of the model; lists them."""
-    misshapen = [
-        f"{weight} {tuple(stored)}, not {tuple(wanted)}" for weight, stored, wanted in info["mismatched_keys"]
-    ]
-    problems = {
-        "lacks": sorted(info["missing_keys"] - {weight for weight, *_ in info["mismatched_keys"]}),
-        "has in another shape": sorted(misshapen),
-        "has what the model has no place for:": sorted(info["unexpected_keys"]),
-    }
-    found = [f"{problem} {_listed(weights)}" for problem, weights in problems.items() if weights]
-    if found:
-        raise ValueError(f"{name} is not a checkpoint of the model in its config.json: it {'; it '.join(found)}.")
-
-
-def _listed(names: Sequence[str], longest: int = 8) -> str:
-    more = f" and {len(names) - longest} more" if len(names) > longest else ""
-    return f"{', '.join(names[:longest])}{more}"
 
 
 def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:

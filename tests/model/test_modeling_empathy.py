@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModel
 
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
+from modeling_empathy.model.weight_checks import check_finite
 from tests.tiny_models import PAD_TOKEN_IDS, batch_of, tiny_encoder_config, tiny_model
 
 
@@ -298,8 +299,8 @@ def test_weights_that_do_not_fit_are_listed_unless_they_are_wanted(tmp_path):
 
 def test_weights_that_are_no_numbers_are_named(tmp_path):
     model = tiny_model()
-    model.check_weights()
+    check_finite(model)
     with torch.no_grad():
         model.mechanism_heads["explorations"].rationale.bias[1] = float("nan")
     with pytest.raises(ValueError, match=r"mechanism_heads\.explorations\.rationale\.bias has values"):
-        model.check_weights()
+        check_finite(model)

@@ -33,6 +33,7 @@ TRAVELLING = {
     "rationale_decisions.py",
     "rationale_spans.py",
     "results.py",
+    "weight_checks.py",
 }
 
 
