@@ -18,8 +18,8 @@ from ..errors import InputError, first_line, shortened
 
 # Ctrl-C, and what a terminal that closes, `kill` and a scheduler that wants its machine back send.
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-# Seconds in which a further signal is taken for the same wish, so that it does not interrupt the cleaning up. Not for
-# ever: Python drops an exception that a signal raises in a destructor, and the next one has to be heard.
+# Seconds in which a further signal is taken for the same wish, so that it does not interrupt the cleaning up. If the
+# command still goes on after them, it is sent the signal anew.
 _SAME_WISH = 5.0
 
 # What torch, its allocators, ONNX Runtime and the C++ library say when they get no memory: none has an error for it.
@@ -183,11 +183,19 @@ def _give_up_printing() -> None:
 @contextmanager
 def _signals_raise() -> Iterator[None]:
     """Within it, signals to stop raise [`Stopped`], so that what cleans up behind an error cleans up behind them."""
+    reminder: threading.Timer | None = None
 
     def stop(number: int, frame: Any) -> None:
         global _heard
+        nonlocal reminder
         if time.monotonic() - _heard >= _SAME_WISH:
             _heard = time.monotonic()
+            # The exception may be lost in a library that catches all there are, as some do where they import.
+            if reminder is not None:
+                reminder.cancel()
+            reminder = threading.Timer(_SAME_WISH, os.kill, (os.getpid(), number))
+            reminder.daemon = True
+            reminder.start()
             raise Stopped(number)
 
     global _heard
@@ -203,5 +211,7 @@ def _signals_raise() -> Iterator[None]:
     try:
         yield
     finally:
+        if reminder is not None:
+            reminder.cancel()
         for number, handler in replaced.items():
             signal.signal(number, handler)

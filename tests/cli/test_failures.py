@@ -1,9 +1,11 @@
 """How commands end: by signals, by errors that users can mend, and by those that they can't."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -87,6 +89,17 @@ def test_a_signal_whose_exception_was_lost_is_heard_when_it_comes_again(monkeypa
         with pytest.raises(Stopped):
             signal.raise_signal(signal.SIGTERM)
         raise InputError("done")
+
+
+def test_a_signal_whose_exception_was_lost_comes_again_by_itself(monkeypatch, capsys):
+    monkeypatch.setattr(failures, "_SAME_WISH", 0.05)
+    with pytest.raises(SystemExit) as end, reporting("empathy score"):
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(signal.SIGTERM)
+        time.sleep(60)
+        raise InputError("it was never heard")
+    assert end.value.code == 128 + signal.SIGTERM
+    assert capsys.readouterr().err.count("interrupted") == 1
 
 
 def test_what_is_ignored_stays_ignored_and_other_threads_are_left_alone():
