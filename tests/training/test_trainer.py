@@ -171,3 +171,20 @@ def test_thresholds_of_clauses_are_chosen_by_what_clauses_get():
     labels[0, 2:] = 1  # the whole response, whose clauses have .5 and .2
     labels[1] = 0
     assert tuned_rationale_thresholds("clause", probabilities, labels, clauses) == [0.2] * 3
+
+
+def test_an_epoch_has_an_order_of_its_own_whatever_was_drawn_before(tmp_path):
+    trainer = trainer_on(tmp_path, rows_of([4, 5, 6, 7] * 8), per_device_train_batch_size=4)
+
+    def order_of(epoch: float) -> list[int]:
+        trainer.state.epoch = epoch
+        return list(trainer._get_train_sampler())
+
+    first, second = order_of(0.0), order_of(1.0)
+    assert sorted(first) == sorted(second) == list(range(32)) and first != second
+    torch.rand(3)
+    state = torch.get_rng_state()
+    assert order_of(1.25) == second, "resumed within the epoch"
+    assert torch.get_rng_state().equal(state)
+    trainer.predict(trainer.eval_dataset)
+    assert torch.get_rng_state().equal(state), "an evaluation draws nothing of training's"
