@@ -31,7 +31,7 @@ class PostPair(NamedTuple):
     position: int | None = None
 
 
-def read_pairs(inputs: Any) -> PostPair | list[PostPair] | Iterator[PostPair]:
+def read_pairs(inputs: Any, first: int = 0) -> PostPair | list[PostPair] | Iterator[PostPair]:
     """Reads what the pipeline and the engine are given.
 
     Args:
@@ -39,6 +39,7 @@ def read_pairs(inputs: Any) -> PostPair | list[PostPair] | Iterator[PostPair]:
             ignored), or a tuple or list of two strings. Or pairs: a list or tuple of them, or another iterable, such
             as a generator or a data set. Or two columns of these names: a mapping of them, or a table such as a
             `pandas.DataFrame`.
+        first: The position of the first of several pairs.
 
     Returns:
         One pair for one. A list for a list or tuple of pairs, and for a mapping of two lists: all of them are checked.
@@ -50,16 +51,16 @@ def read_pairs(inputs: Any) -> PostPair | list[PostPair] | Iterator[PostPair]:
     """
     columns = _columns_of(inputs)
     if columns is not None:
-        pairs = _pairs_of_columns(*columns)
+        pairs = _pairs_of_columns(*columns, first)
         return list(pairs) if all(isinstance(column, list) for column in columns) else pairs
     # What begins with a string is one pair (or none, if it does not end with another), and not two of them.
     if isinstance(inputs, (list, tuple)) and not (inputs and isinstance(inputs[0], str)):
-        return [checked_pair(pair, position) for position, pair in enumerate(inputs)]
+        return [checked_pair(pair, position) for position, pair in enumerate(inputs, first)]
     if isinstance(inputs, Iterable) and not isinstance(inputs, (list, tuple, Mapping, str, bytes)):
-        return (checked_pair(pair, position) for position, pair in enumerate(inputs))
+        return (checked_pair(pair, position) for position, pair in enumerate(inputs, first))
     # Data sets of torch need not be iterable.
     if hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__") and not isinstance(inputs, Iterable):
-        return (checked_pair(inputs[position], position) for position in range(len(inputs)))
+        return (checked_pair(inputs[index], first + index) for index in range(len(inputs)))
     return checked_pair(inputs)
 
 
@@ -135,14 +136,14 @@ def _is_column(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
 
 
-def _pairs_of_columns(seeker_posts: Any, response_posts: Any) -> Iterator[PostPair]:
+def _pairs_of_columns(seeker_posts: Any, response_posts: Any, first: int) -> Iterator[PostPair]:
     if hasattr(seeker_posts, "__len__") and hasattr(response_posts, "__len__"):
         counts = len(seeker_posts), len(response_posts)
         if counts[0] != counts[1]:
             raise ValueError(f"There are {counts[0]} seeker posts and {counts[1]} responses; each needs the other.")
 
     def pairs() -> Iterator[PostPair]:
-        for position, pair in enumerate(zip_longest(seeker_posts, response_posts, fillvalue=_MISSING)):
+        for position, pair in enumerate(zip_longest(seeker_posts, response_posts, fillvalue=_MISSING), first):
             for name, post in zip(POSTS, pair, strict=True):
                 if post is _MISSING:
                     raise _error(position, f"there is no {name}: its column ends before the other.")

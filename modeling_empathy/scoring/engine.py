@@ -110,19 +110,22 @@ class ScoringEngine:
         for chunk in in_chunks(pairs, PAIRS_PER_CHUNK):
             yield from self._score(encode_pairs(self.tokenizer, chunk, *lengths), options)
 
-    def encode(self, pairs: Any, max_length: int | None = None, stride: int | None = None) -> list[EncodedPair]:
+    def encode(
+        self, pairs: Any, max_length: int | None = None, stride: int | None = None, first: int = 0
+    ) -> list[EncodedPair]:
         """Tokenizes pairs; may run in another thread than the rest.
 
         Args:
             pairs: As of a call of the engine; all of them are tokenized at once.
             max_length: Likewise.
             stride: Likewise.
+            first: The position that errors give the first pair, where these follow others.
 
         Raises:
             ValueError: Likewise.
         """
         lengths = checked_lengths(self.tokenizer, self.config, max_length, stride)
-        read = read_pairs(pairs)
+        read = read_pairs(pairs, first)
         return encode_pairs(self.tokenizer, [read] if isinstance(read, PostPair) else list(read), *lengths)
 
     def score(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,7 @@ def score_file(
         mechanisms = [mechanism for engine in engines for mechanism in engine.config.mechanisms]
         if len(set(mechanisms)) < len(mechanisms):
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
-        if stride is not None:
-            _check_stride(stride, engines)
+        _check_lengths(stride, engines)
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
         # Entered last and so left first: the file is closed before it is moved into place.
         stack.callback(writer.close)
@@ -117,7 +116,7 @@ def score_file(
     return summary
 
 
-def _check_stride(stride: int, engines: Sequence[ScoringEngine]) -> None:
+def _check_lengths(stride: int | None, engines: Sequence[ScoringEngine]) -> None:
     for engine in engines:
         try:
             checked_lengths(engine.tokenizer, engine.config, stride=stride)
@@ -130,10 +129,13 @@ def _tokenized_ahead(
 ) -> Iterator[tuple[list[InputPair], list[list[EncodedPair]], Future[Any]]]:
     """Chunks of pairs, tokenized for each engine, and the one that another thread makes meanwhile."""
 
+    starts = count(0, PAIRS_PER_CHUNK)
+
     def read_and_tokenize() -> tuple[list[InputPair], list[list[EncodedPair]]]:
         chunk = list(islice(pairs, PAIRS_PER_CHUNK))
         posts = [(seeker_post, response_post) for _, seeker_post, response_post in chunk]
-        return chunk, [engine.encode(posts, stride=stride) for engine in engines]
+        first = next(starts)
+        return chunk, [engine.encode(posts, stride=stride, first=first) for engine in engines]
 
     # A thread is enough: tokenizers and torch let go of the interpreter while they work. One worker, so that chunks
     # are read in their order; one chunk ahead, so that memory holds two.

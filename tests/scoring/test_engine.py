@@ -112,6 +112,13 @@ def test_pairs_before_an_error_are_scored_whatever_chunk_they_are_in(monkeypatch
     assert done == expected
 
 
+def test_a_chunk_that_follows_others_has_their_positions_behind_it():
+    _, engine = both()
+    assert [pair.position for pair in engine.encode(PAIRS, first=100)] == list(range(100, 100 + len(PAIRS)))
+    with pytest.raises(ValueError, match="Pair 101 "):
+        engine.encode([PAIRS[0], "no pair"], first=100)
+
+
 def _scored_there(engine: ScoringEngine, pairs: list[tuple[str, str]]) -> list[dict]:
     torch.set_num_threads(1)
     return list(engine(pairs, return_all_scores=True))
