@@ -154,7 +154,13 @@ class EmpathyConfig(PreTrainedConfig):
         if foreign:
             logger.warning(f"config.json asks for kernels that are not torch's own, which are not used: {foreign!r}")
             config_dict = {name: value for name, value in config_dict.items() if name not in unwanted}
-        config: EmpathyConfig = super().from_dict(config_dict, **kwargs)
+        try:
+            config: EmpathyConfig = super().from_dict(config_dict, **kwargs)
+        except ValueError:
+            raise
+        # Of every class, by where transformers stumbles over a value that is its own and not ours.
+        except Exception as error:
+            raise ValueError(f"The configuration can't be used: {' '.join(str(error).split())}") from None
         return config
 
     @property
