@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modeling_empathy.cli.failures import reports_errors, run_command
+from modeling_empathy.cli.failures import reports_errors, run_command, say
 from modeling_empathy.cli.options import DataDir, Salt, Source, new_app
 
 
@@ -129,13 +129,13 @@ def dataset(
 
 def _print_step(step: Step, publication: Publication, target: Target) -> None:
     if step == "loading":
-        print("Loading it in a process without this package ...")
+        say("Loading it in a process without this package ...")
     elif step == "loaded":
         # Listed before the upload and in a dry run alike, so that what is about to be published can be read.
-        print(f"  {_LOADED[publication.repo_type]}")
+        say(f"  {_LOADED[publication.repo_type]}")
         _print_listing(publication, target)
     else:
-        print("Uploading ...")
+        say("Uploading ...")
 
 
 def _print_listing(publication: Publication, target: Target) -> None:
@@ -144,18 +144,18 @@ def _print_listing(publication: Publication, target: Target) -> None:
     files = publication.files
     kind = " ".join((["private"] if target.private else []) + [publication.repo_type])
     branch = f", branch {target.revision}" if target.revision else ""
-    print(f"To the {kind} {target.repo_id}{branch}{', as a pull request' if target.create_pr else ''}:")
+    say(f"To the {kind} {target.repo_id}{branch}{', as a pull request' if target.create_pr else ''}:")
     for name, size in files.items():
-        print(f"  {size:>14,}  {printable(name)}")
-    print(f"  {sum(files.values()):>14,}  bytes in {len(files)} files")
+        say(f"  {size:>14,}  {printable(name)}")
+    say(f"  {sum(files.values()):>14,}  bytes in {len(files)} files")
     if publication.left_out:
-        print("Left out:")
+        say("Left out:")
         for name, reason in publication.left_out.items():
-            print(f"  {printable(name)}: {reason}")
+            say(f"  {printable(name)}: {reason}")
 
 
 def _print_end(address: str | None) -> None:
-    print("Dry run: nothing was sent." if address is None else f"Published: {address}")
+    say("Dry run: nothing was sent." if address is None else f"Published: {address}")
 
 
 if __name__ == "__main__":

@@ -144,6 +144,8 @@ def _dtype(value: Any) -> torch.dtype:
 
 def _source(name: str) -> str:
     """What `from_pretrained` takes: the folder that is meant, or a name on the Hub."""
+    if not name.strip():
+        raise InputError("The name of the model is empty: name a folder or a repository.")  # to Path, where we are
     folder = checkpoint_folder(name)
     if folder.is_dir():
         return str(folder)

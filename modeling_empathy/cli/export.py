@@ -52,7 +52,11 @@ def export_onnx(
         ),
     ] = None,
     no_quantize: Annotated[
-        bool, typer.Option("--no_quantize", help="Leave out the graphs with weights of 8 bits (*.int8.onnx).")
+        bool,
+        typer.Option(
+            "--no_quantize",
+            help="Leave out the graphs in 8 bits (*.int8.onnx), whose results depend a little on batching.",
+        ),
     ] = False,
 ) -> None:
     """Write a checkpoint as graphs that ONNX Runtime computes, without torch.

@@ -14,7 +14,7 @@ from ..training.data import read_corpus
 from ..training.one_model import RunReport
 from ..training.parsing import parse_arguments
 from ..training.run import check_run, training_runs, trains_separately
-from .failures import reporting
+from .failures import reporting, say
 
 
 def main(description: str | None = None) -> None:
@@ -47,8 +47,7 @@ def train_and_print(
     reports = training_runs(corpus, model_args, data_args, training_args)
     for mechanism in model_args.mechanisms if is_separate else []:
         if is_main:
-            # Flushed, because the progress bar goes to standard error, which waits for nothing.
-            print(f"\nTraining the model of {mechanism.replace('_', ' ')}", flush=True)
+            say(f"\nTraining the model of {mechanism.replace('_', ' ')}")
         report = next(reports)
         if is_main:
             _print_model(report, training_args.save_model_path)
@@ -62,29 +61,27 @@ def train_and_print(
 
 def _print_joined(report: RunReport) -> None:
     if report.test:
-        print(f"\n{metrics_table(report.test, report.mechanisms)}")
+        say(f"\n{metrics_table(report.test, report.mechanisms)}")
     if report.is_saved:
-        print(f"\nJoined in one checkpoint: {report.folder}")
+        say(f"\nJoined in one checkpoint: {report.folder}")
 
 
 def _print_model(report: RunReport, save_model_path: str | None) -> None:
     rows = report.predictions
     if rows is not None:
-        print(
-            f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n"
-        )
-        print(metrics_table(report.test, report.mechanisms))
-        print(diagnostics_tables(report.diagnostics))
+        say(f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n")
+        say(metrics_table(report.test, report.mechanisms))
+        say(diagnostics_tables(report.diagnostics))
         # Without colour, as in a file, rationales stand in brackets.
         readable = readable_pairs(rows, report.mechanisms, colour=sys.stdout.isatty())
-        print(f"\nHeld-out pairs, rationales highlighted:\n\n{readable}")
+        say(f"\nHeld-out pairs, rationales highlighted:\n\n{readable}")
     if not report.is_saved:
-        print(f"\nMetrics and plots are in {report.folder}; the model was not saved (--save_model saves it)")
+        say(f"\nMetrics and plots are in {report.folder}; the model was not saved (--save_model saves it)")
         return
-    print(f"\nModel, metrics, plots{' and predictions' if rows is not None else ''} are in {report.folder}")
+    say(f"\nModel, metrics, plots{' and predictions' if rows is not None else ''} are in {report.folder}")
     # Who names a .pth expects one, as the original writes it.
     if save_model_path is not None and Path(save_model_path) != report.folder:
-        print(
+        say(
             f"  --save_model_path {save_model_path}: no pickle is written. The folder holds the weights as "
             "safetensors, with the tokenizer and the code.\n  `empathy score` takes it under either name; for the "
             "original code: "

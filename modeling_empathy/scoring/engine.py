@@ -225,7 +225,11 @@ def load_engines(
     Raises:
         InputError: If a checkpoint scores anything but the mechanism that it was named for, or there is no such thing.
     """
-    checkpoints = [(None, model or str(PRETRAINED))] if model or not by_mechanism else by_mechanism.items()
+    checkpoints = (
+        [(None, str(PRETRAINED) if model is None else model)]
+        if model is not None or not by_mechanism
+        else by_mechanism.items()
+    )
     engines = []
     for mechanism, name in checkpoints:
         engines.append(ScoringEngine(*load_backend(backend, dtype, name, mechanism, tokenizer, device)))

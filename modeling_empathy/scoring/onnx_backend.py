@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import torch
 
-from ..checkpoints.loading import checkpoint_tokenizer, load_model
+from ..checkpoints.loading import checkpoint_tokenizer, load_model, resolve_device
 from ..encoders import load_tokenizer
 from ..errors import InputError, first_line
 from ..model.modeling_empathy import EmpathyModel
@@ -102,8 +102,10 @@ def load_onnx(
     Raises:
         InputError: Also if the graphs were made from other weights or another configuration than the checkpoint has.
     """
+    if device is not None and resolve_device(device).type != "cpu":
+        raise InputError(f"--device {device}: --backend onnx computes on the processor, --device cpu.")
     folder = checkpoint_folder(name)
-    if not folder.is_dir():
+    if not name or not folder.is_dir():
         raise InputError(f"{name}: --backend onnx needs a checkpoint's folder.")
     backend = OnnxBackend(folder / "onnx", precision=cast("Precision", dtype))
     # The model is loaded for its hash alone, which takes a third of a second for 190 MB of weights.

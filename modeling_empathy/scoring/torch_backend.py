@@ -44,6 +44,7 @@ def load_torch(
     name: str, mechanism: str | None, tokenizer: str | None, device: str | None, dtype: str
 ) -> LoadedBackend:
     """Loads a checkpoint for torch; see [`~modeling_empathy.scoring.backends.load_backend`]."""
+    resolved = resolve_device(device)  # first, because it costs nothing
     model, loaded_tokenizer = load_checkpoint(name, mechanism, tokenizer)
-    model.to(resolve_device(device), DTYPES[dtype])
+    model.to(resolved, DTYPES[dtype])
     return LoadedBackend(TorchBackend(model), loaded_tokenizer, model.config)

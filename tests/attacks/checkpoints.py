@@ -374,6 +374,18 @@ ATTACKS: list[Attack] = [
         "No model can be loaded from 'someone/model'",
     ),
     refused(
+        "a model of no name, when evaluating",
+        {"config.json": "{}"},
+        "empathy evaluate --source sample --model ''",
+        "name of the model is empty",
+    ),
+    refused(
+        "a graph on a device that is not there",
+        {"pairs.csv": GOOD_PAIRS},
+        "empathy score --model MODEL --input_path pairs.csv --backend onnx --device cuda:99",
+        "--device cuda:99",
+    ),
+    refused(
         "a device that is not there",
         {"pairs.csv": GOOD_PAIRS},
         "empathy score --model MODEL --input_path pairs.csv --device cuda:99",
