@@ -74,8 +74,8 @@ def score(
         Literal["fp32", "bf16", "int8"],
         typer.Option(
             "--dtype",
-            help="bf16 is faster where the processor or GPU has it; int8 is of --backend onnx, and with it a level that "
-            "is nearly even may change with what a pair is batched with.",
+            help="bf16 is faster where the processor or GPU has it; int8 is of --backend onnx, and with it a level "
+            "that is nearly even may change with what a pair is batched with.",
         ),
     ] = "fp32",
     device: Device = None,
