@@ -109,7 +109,7 @@ def give_usual_mode(paths: Iterable[Path]) -> None:
 
 def _is_same(one: Path, other: Path) -> bool:
     # By the file where there is one: a hard link, or other capitals on some disks, have another path.
-    if one.exists() and other.exists():
+    if os.path.exists(one) and os.path.exists(other):
         return one.samefile(other)
     return one.resolve() == other.resolve()
 

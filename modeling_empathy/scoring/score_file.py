@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -205,7 +206,8 @@ class _RejectedRows:
         self._file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def __exit__(self, *raised: Any) -> None:
-        if not self.rows and raised == (None, None, None) and self.path.is_file():
+        # By `os.path`, for which a name that is too long for the disk is that of no file, and no error.
+        if not self.rows and raised == (None, None, None) and os.path.isfile(self.path):
             # An earlier run's, which would speak of rows that are gone; a failed run leaves what was there.
             self.path.unlink()
         self._stack.__exit__(*raised)
