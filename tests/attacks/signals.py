@@ -13,7 +13,10 @@ from tests.attacks.attempts import GOOD_PAIRS, Attack, contents, start, write
 
 FROM_STDIN = "empathy score --model MODEL --input_path - --output_path new/scores.csv"
 SCORE = "empathy score --model MODEL --input_path pairs.csv --output_path new/scores.csv"
-MANY_PAIRS = GOOD_PAIRS + "3,I feel alone.,I am so sorry. What happened?\n" * 100_000
+_ROW = "3,I feel alone.,I am so sorry. What happened?\n"
+MANY_PAIRS = GOOD_PAIRS + _ROW * 100_000
+# More than the model is loaded for, less than a pipe takes at once.
+A_CHUNK = GOOD_PAIRS + _ROW * 1100
 EVALUATE = "empathy evaluate --model MODEL --source sample --output_path new/metrics.json"
 EXPORT = "empathy export-dataset new/out --source sample"
 TRAIN = "train_hf.py --encoder embedded --source sample --output_dir out"
@@ -155,7 +158,7 @@ ATTACKS: list[Attack] = [
     stopped("SIGTERM while scores are computed", SCORE, [signal.SIGTERM], computes),
     stopped("a terminal that closes while scores are computed", SCORE, [signal.SIGHUP], computes),
     stopped("Ctrl-C while the first pair is waited for", FROM_STDIN, [signal.SIGINT], imports, given=""),
-    stopped("Ctrl-C while a thread waits for more pairs", FROM_STDIN, [signal.SIGINT], waits, given=GOOD_PAIRS),
+    stopped("Ctrl-C while a thread waits for more pairs", FROM_STDIN, [signal.SIGINT], waits, given=A_CHUNK),
     stopped("SIGTERM while a data set is written", EXPORT, [signal.SIGTERM], writes),
     stopped("signals of all kinds at once", SCORE, [signal.SIGTERM, signal.SIGHUP, signal.SIGINT] * 5, computes),
     finished(
@@ -172,6 +175,6 @@ ATTACKS: list[Attack] = [
         [signal.SIGINT],
         "new/out/README.md",
     ),
-    stopped("SIGTERM while a thread waits for more pairs", FROM_STDIN, [signal.SIGTERM], waits, given=GOOD_PAIRS),
+    stopped("SIGTERM while a thread waits for more pairs", FROM_STDIN, [signal.SIGTERM], waits, given=A_CHUNK),
     Attack("SIGKILL, and a run that still writes the same", left_by_a_dead_run),
 ]
