@@ -84,9 +84,9 @@ def finished(name: str, command: str, before: str, signals: list[signal.Signals]
 
 def left_by_a_dead_run(folder: Path) -> None:
     """What a killed run has left is cleared by the next one; another, at work on the same output, loses nothing."""
-    write({"pairs.csv": GOOD_PAIRS}, folder)
+    write({"pairs.csv": A_CHUNK}, folder)
     (folder / "new").mkdir()
-    with _started(FROM_STDIN, folder, GOOD_PAIRS) as living, _started(FROM_STDIN, folder, GOOD_PAIRS) as dead:
+    with _started(FROM_STDIN, folder, A_CHUNK) as living, _started(FROM_STDIN, folder, A_CHUNK) as dead:
         _wait_until(lambda: len(list(folder.glob("new/.*scores.csv"))) == 2, living)
         _end_by([signal.SIGKILL], dead)
         with _started(SCORE, folder, None) as again:
