@@ -247,11 +247,14 @@ def test_a_full_disk_leaves_no_part_of_a_checkpoint(inputs, tmp_path, monkeypatc
 
 # Sends a signal to itself while it writes its second checkpoint, between the weights and the optimizer.
 STOPPED_AT_THE_SECOND = """
-import os, sys
+import os, signal, sys
 from modeling_empathy.training.trainer import EmpathyTrainer
 from modeling_empathy.cli.train import main
 
 number = int(sys.argv.pop(1))
+# What starts the tests may ignore signals, as nohup and a shell's & do, and its processes inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 save, saved = EmpathyTrainer._save_optimizer_and_scheduler, []
 
 def stopped(self, output_dir):
