@@ -13,7 +13,7 @@ from typing import Any
 import datasets
 import numpy as np
 from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
-from transformers.trainer_utils import PredictionOutput
+from transformers.trainer_utils import IntervalStrategy, PredictionOutput
 from transformers.utils import logging
 
 from ..corpus.features import EmpathyDataCollator
@@ -200,7 +200,7 @@ def _check_evaluation(
         return
     if "validation" not in corpus:
         raise InputError(
-            f"--eval_strategy {training_args.eval_strategy}: there is no validation split to evaluate on; add "
+            f"--eval_strategy {IntervalStrategy(training_args.eval_strategy).value}: there is no validation split to evaluate on; add "
             "--eval_strategy no."
         )
     config = EmpathyConfig(**model_args.config_options())

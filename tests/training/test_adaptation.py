@@ -302,3 +302,20 @@ def test_the_command_has_the_defaults_of_python():
     assert "masked" in shown
     for field in fields(AdaptationArguments):
         assert f"--{field.name}" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_train_epochs", 0.0),
+        ("learning_rate", float("nan")),
+        ("batch_size", 0),
+        ("max_length", 2),
+        ("mlm_probability", 1.0),
+        ("held_out", 1.0),
+        ("seed", -1),
+    ],
+)
+def test_arguments_out_of_their_range_are_refused_before_anything_is_loaded(name, value):
+    with pytest.raises(InputError, match=f"^{name}={value}: "):
+        AdaptationArguments(**{name: value})

@@ -288,3 +288,14 @@ def test_a_run_that_is_stopped_while_it_saves_goes_on_to_the_same_bits(inputs, f
     assert results(folder) == results(finished)
     assert [path.name for path in checkpoints_in(folder)] == [path.name for path in checkpoints_in(finished)]
     assert all(fault_of(path) is None for path in checkpoints_in(folder))
+
+
+def test_an_evaluation_that_is_not_possible_is_refused_before_training(inputs, tmp_path):
+    with pytest.raises(InputError, match="--metric_for_best_model f1: there is no such metric; choose one of loss,"):
+        run(inputs, tmp_path / "out", metric_for_best_model="f1", load_best_model_at_end=True)
+    with pytest.raises(InputError, match="--eval_strategy steps: there is no validation split"):
+        arguments = parse_arguments(argv_of(inputs, tmp_path / "out", **BY_STEP))
+        corpus = load_epitome(data_dir=inputs["data_dir"])
+        del corpus["validation"]
+        train_one_model(corpus, *arguments)
+    assert not (tmp_path / "out").exists()
