@@ -199,9 +199,9 @@ def _check_evaluation(
     if training_args.eval_strategy == "no":
         return
     if "validation" not in corpus:
+        strategy = IntervalStrategy(training_args.eval_strategy).value
         raise InputError(
-            f"--eval_strategy {IntervalStrategy(training_args.eval_strategy).value}: there is no validation split to evaluate on; add "
-            "--eval_strategy no."
+            f"--eval_strategy {strategy}: there is no validation split to evaluate on; add --eval_strategy no."
         )
     config = EmpathyConfig(**model_args.config_options())
     count = len(config.mechanisms)
