@@ -117,7 +117,7 @@ def ours(corpus: Any, macro_f1: float, seed: int, options: list[str]) -> dict[st
         until = _Until(macro_f1)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(until)
-        with remembered_seeker_states(model):
+        with remembered_seeker_states(model, features["train"]["seeker_input_ids"]):
             trainer.train()
     rate = until.steps * training_args.per_device_train_batch_size / until.seconds
     return {"seconds": until.seconds, "steps": until.steps, "macro_f1": until.reached, "pairs_per_second": rate}

@@ -21,6 +21,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalLoopOutput, Tr
 
 from ..errors import InputError, first_line
 from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
+from ..files.whole_files import give_usual_mode
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from .arguments import EmpathyTrainingArguments
@@ -140,7 +141,9 @@ class EmpathyTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """As the Trainer's, without its pickled arguments: what is kept or published holds no pickle."""
         super()._save(output_dir, state_dict)
-        Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
+        folder = Path(output_dir or self.args.output_dir)
+        (folder / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+        give_usual_mode(folder.glob("*.safetensors"))
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """As the Trainer's, and leaves the random numbers that training draws from as they are."""

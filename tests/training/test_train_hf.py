@@ -178,6 +178,9 @@ def test_resuming_ends_where_an_uninterrupted_run_ends(inputs, tmp_path):
     (tmp_path / "resumed").mkdir()
     checkpoints[0].rename(tmp_path / "resumed" / checkpoints[0].name)
     run(options(inputs, tmp_path / "resumed", resume_from_checkpoint="last", **keep))
+    # safetensors writes for its owner alone, whatever the umask says.
+    modes = {path.stat().st_mode for path in (tmp_path / "resumed").rglob("*") if path.is_file()}
+    assert len(modes) == 1
     whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
     for name, weight in whole.items():
         assert resumed[name].equal(weight), name
