@@ -192,16 +192,18 @@ def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: fl
         may_be_silent = moment < SECONDS_TO_START or is_there
         if "Traceback" in told or told.count(": interrupted; ") not in ((0, 1) if may_be_silent else (1,)):
             wrong.append(f"it told: {told[-300:]!r}")
+    what_is_left = "all" if is_there else f"{len(left)} files"
     if code and not is_there:
         again = task.command
-        if task.is_resumed and any(output.glob("checkpoint-*")):
+        if task.is_resumed and (checkpoints := list(output.glob("checkpoint-*"))):
             again += " --resume_from_checkpoint last"
+            what_is_left += f" ({len(checkpoints)} checkpoints, resumed)"
         code, told = _run(task, folder, again)
         if code:
             wrong.append(f"run again it ended with {code}: {told[-300:]!r}")
         elif different := _different(task, folder, finished):
             wrong.append(f"run again it leaves something else: {different}")
-    return Kill(task.name, number.name, moment, "all" if is_there else f"{len(left)} files", wrong)
+    return Kill(task.name, number.name, moment, what_is_left, wrong)
 
 
 def _made(folder: Path) -> Path:
