@@ -132,7 +132,7 @@ def tasks(folder: Path) -> list[Task]:
         Task(f"empathy pack --model {PRETRAINED} --output_path new/packed", "new/packed"),
         Task(
             f"train_hf.py --encoder {encoder} --source sample --output_dir new/model --save_model --use_cpu "
-            "--num_train_epochs 4 --per_device_train_batch_size 8 --save_strategy steps --eval_strategy steps "
+            "--num_train_epochs 16 --per_device_train_batch_size 8 --save_strategy steps --eval_strategy steps "
             "--save_steps 5 --eval_steps 5 --measured_rationales 0",
             "new/model",
             compared="model.safetensors",
