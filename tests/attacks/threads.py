@@ -14,25 +14,27 @@ from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import byte_level_bpe_tokenizer, wordpiece_tokenizer
 
 
-# Longer than some of the lengths below, so that each length gives another result.
+# Longer than the lengths below, whatever words the tokenizer has learnt, so that each gives another result.
 PAIRS = [
     (
         f"I feel alone, and nobody would notice if I lost job {number}.",
-        f"I am so sorry. {number}! " * 4 + "Why?",
+        f"I am so sorry. {number}! " * 9 + "Why?",
     )
     for number in range(6)
 ]
 ROUNDS = 12
 
 LENGTHS = [{"max_length": length} for length in (6, 9, 14, 22, 31, 40)]
-STRIDES = [{"max_length": 12, "stride": stride} for stride in (0, 3, 6, 9)]
+STRIDES = [{"max_length": length, "stride": stride} for length in (12, 20) for stride in (0, 6)]
 WINDOWS_AND_CUTS = [{"max_length": length, **more} for length in (9, 14) for more in ({"stride": 3}, {})]
-THRESHOLDS = [{"threshold": threshold} for threshold in (0.0, 0.3, 0.45, 1.0)]
+# With the tokens that are marked, as an untrained model may see no level at all.
+THRESHOLDS = [{"threshold": threshold, "token_mask": True} for threshold in (0.0, 0.3, 0.45, 1.0)]
 MECHANISMS = [{"mechanisms": name} for name in ("explorations", "interpretations", "emotional_reactions")]
-CERTAINTIES = [{"abstain_below": certainty} for certainty in (0.0, 0.5, 1.0)]
+CERTAINTIES = [{"abstain_below": certainty} for certainty in (0.0, 0.4, 0.6, 1.0)]
 DETAILS = [{"return_all_scores": True}, {"token_mask": True}, {"token_mask": True, "max_length": 10}, {}]
 EVERYTHING = [
-    {**a, **b, **c} for a, b, c in zip(LENGTHS, [*THRESHOLDS, *MECHANISMS], [*DETAILS, {}, {}], strict=False)
+    {**decision, **detail, **length}
+    for length, decision, detail in zip(LENGTHS, [*THRESHOLDS, *MECHANISMS[:2]], [*DETAILS, {}, {}], strict=True)
 ]
 
 
@@ -52,7 +54,7 @@ def shared(name: str, make: Callable[[], Callable[..., Any]], options: list[dict
     def attempt(folder: Path) -> None:
         scorer = make()
         alone = [list(scorer(PAIRS, **own)) for own in options]
-        assert all(one != other for number, one in enumerate(alone) for other in alone[:number])
+        assert alone[0] != alone[-1], "what is alike can't be mistaken for each other"
         assert_as_alone(lambda own: list(scorer(PAIRS, **own)), options, alone)
 
     return Attack(name, attempt)
@@ -90,7 +92,8 @@ def a_tokenizer_in_other_use(folder: Path) -> None:
         if max_length is None:
             return list(scorer(PAIRS))
         # Once set it stays, which is enough to cut what others tokenize next.
-        scorer.tokenizer.backend_tokenizer.enable_truncation(max_length)
+        for _ in range(200):
+            scorer.tokenizer.backend_tokenizer.enable_truncation(max_length)
         return None
 
     assert_as_alone(call, [None, 5, None, 9], [alone, None, alone, None])
