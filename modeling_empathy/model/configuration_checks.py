@@ -27,6 +27,12 @@ _LARGEST_SIZES = {
     "max_position_embeddings": 2**22,
 }
 
+# Encoders that count positions from behind the padding id, so that some of their positions are never reached.
+_POSITIONS_BEHIND_PADDING = (
+    *("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm"),
+    *("xlm-roberta", "xlm-roberta-xl", "xmod"),
+)
+
 
 def is_number(value: object, lowest: float, highest: float = math.inf, *, above: bool = False) -> bool:
     """Whether a value is a finite number in a range; with `above`, the lowest is not part of it."""
@@ -98,7 +104,9 @@ def check_encoder(config: PreTrainedConfig, max_post_length: int) -> None:
     for name, largest in _LARGEST_SIZES.items():
         # By `getattr`: DistilBERT and others map these names to their own, and some architectures lack one.
         value = getattr(config, name, None)
-        if value is not None and not is_size(value, 1, largest):
+        # XLNet says -1 of positions, of which it has none.
+        is_without = value is None or (name == "max_position_embeddings" and value == -1)
+        if not is_without and not is_size(value, 1, largest):
             raise ValueError(f"encoder_config has {name}={value!r}: a whole number from 1 to {largest}.")
     hidden_size, heads = (getattr(config, name, None) for name in ("hidden_size", "num_attention_heads"))
     if hidden_size is None:
@@ -108,10 +116,20 @@ def check_encoder(config: PreTrainedConfig, max_post_length: int) -> None:
     activation = getattr(config, "hidden_act", None)
     if isinstance(activation, str) and activation not in ACT2FN:
         raise ValueError(f"encoder_config has hidden_act={activation!r}, which transformers lacks.")
+    longest = longest_post(config)
+    if longest < max_post_length:
+        raise ValueError(f"max_post_length={max_post_length!r}: the encoder has {longest} positions.")
+
+
+def longest_post(config: PreTrainedConfig) -> float:
+    """Tokens for which an encoder of that configuration has positions; infinite where these are not counted."""
     positions = getattr(config, "max_position_embeddings", None)
-    # With relative positions, as DeBERTa's, an encoder reads further than that.
-    if positions is not None and positions < max_post_length and not getattr(config, "relative_attention", False):
-        raise ValueError(f"max_post_length={max_post_length!r}: the encoder has {positions} positions.")
+    # Such as T5, XLNet, which says -1, and DeBERTa: distances between tokens, of any length.
+    if positions in (None, -1) or getattr(config, "position_biased_input", True) is False:
+        return math.inf
+    if config.model_type in _POSITIONS_BEHIND_PADDING:
+        return positions - 1 - (1 if config.pad_token_id is None else config.pad_token_id)
+    return positions
 
 
 def check_labels(id2label: object) -> None:

@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from .configuration_checks import longest_post
 from .configuration_empathy import EmpathyConfig
 from .mechanisms import POSTS
 from .option_values import whole_number
@@ -22,11 +23,6 @@ from .rationale_decisions import clauses_of_tokens
 
 logger = logging.get_logger(__name__)
 
-# Encoders that count positions from behind the padding id, so that some of their positions are never reached.
-_POSITIONS_BEHIND_PADDING = (
-    *("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm"),
-    *("xlm-roberta", "xlm-roberta-xl", "xmod"),
-)
 # To each tokenizer the size of its vocabulary and what tokenizes in its place; see [`_undisturbed`].
 _TOKENIZING: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[int, Any]] = WeakKeyDictionary()
 
@@ -92,7 +88,7 @@ def checked_lengths(
             f"{type(tokenizer).__name__} is no fast tokenizer, and rationales need its character offsets."
         )
     special_tokens = tokenizer.num_special_tokens_to_add()
-    longest = _longest_post(config)
+    longest = longest_post(config.encoder_config)
     if max_length is None:
         max_length = whole_number("max_post_length", config.max_post_length, special_tokens + 1, longest)
     else:
@@ -198,18 +194,6 @@ def _kept(encoding: Any, max_length: int, side: str) -> list[int] | None:
 
 def _at(positions: Sequence[int] | None, values: list[Any]) -> list[Any]:
     return values if positions is None else [values[position] for position in positions]
-
-
-def _longest_post(config: EmpathyConfig) -> float:
-    """Tokens for which the encoder has positions; infinite where they are not counted from the first."""
-    encoder = config.encoder_config
-    positions = getattr(encoder, "max_position_embeddings", None)
-    # Such as T5, XLNet, which says -1, and DeBERTa: distances between tokens, of any length.
-    if not positions or positions < 0 or getattr(encoder, "position_biased_input", True) is False:
-        return float("inf")
-    if encoder.model_type in _POSITIONS_BEHIND_PADDING:
-        return positions - 1 - (1 if encoder.pad_token_id is None else encoder.pad_token_id)
-    return positions
 
 
 def _windows(special_tokens_mask: Sequence[int], max_length: int, stride: int) -> list[list[int]] | None:

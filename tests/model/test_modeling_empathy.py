@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel
 
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
 from modeling_empathy.model.weight_checks import check_finite
@@ -304,3 +304,21 @@ def test_weights_that_are_no_numbers_are_named(tmp_path):
         model.mechanism_heads["explorations"].rationale.bias[1] = float("nan")
     with pytest.raises(ValueError, match=r"mechanism_heads\.explorations\.rationale\.bias has values"):
         check_finite(model)
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "longest"),
+    [
+        ("bert", {"max_position_embeddings": 64}, 64),
+        ("roberta", {"max_position_embeddings": 66, "pad_token_id": 1}, 64),
+        ("deberta-v2", {"max_position_embeddings": 64, "position_biased_input": True}, 64),
+        ("deberta-v2", {"max_position_embeddings": 64, "position_biased_input": False}, None),
+        ("xlnet", {}, None),  # its configuration says -1
+    ],
+)
+def test_posts_are_as_long_as_the_encoder_has_positions(family, options, longest):
+    encoder = AutoConfig.for_model(family, **options)
+    assert EmpathyConfig(encoder_config=encoder, max_post_length=longest or 4096).max_post_length
+    if longest is not None:
+        with pytest.raises(ValueError, match=f"max_post_length={longest + 1}: the encoder has {longest} positions"):
+            EmpathyConfig(encoder_config=encoder, max_post_length=longest + 1)
