@@ -1,11 +1,13 @@
 """Models small enough to build in a test, of every encoder family that the tests speak of."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, set_seed
+from transformers import AutoConfig, AutoModel, set_seed
 
 from modeling_empathy import EmpathyConfig, EmpathyModel
+from tests.tokenizers_for_tests import wordpiece_tokenizer
 
 
 # Family -> pad id; position ids of the RoBERTa families start behind it.
@@ -33,6 +35,15 @@ def tiny_encoder_config(family: str = "roberta") -> Any:
     """A configuration of an encoder with 2 layers and hidden size 16."""
     sizes = _DISTILBERT_SIZES if family == "distilbert" else _SIZES
     return AutoConfig.for_model(family, pad_token_id=PAD_TOKEN_IDS[family], **sizes)
+
+
+def save_tiny_encoder(folder: Path) -> None:
+    """Saves a BERT encoder of random weights, always the same, with its tokenizer, which cuts at 128 tokens."""
+    set_seed(0)
+    AutoModel.from_config(tiny_encoder_config("bert")).save_pretrained(folder)
+    tokenizer = wordpiece_tokenizer()
+    tokenizer.model_max_length = 128
+    tokenizer.save_pretrained(folder)
 
 
 def tiny_model(family: str = "roberta", seed: int = 0, **config: Any) -> EmpathyModel:

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, BertForMaskedLM
+from transformers import BertForMaskedLM
 
 from modeling_empathy import EmpathyModel
 from tests.attacks.attempts import GOOD_PAIRS, Attack, damaged, done, good_checkpoint, refused, run, write
 from tests.csv_files import write_corpus
-from tests.tiny_models import tiny_encoder_config
+from tests.tiny_models import save_tiny_encoder, tiny_encoder_config
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 
 
@@ -363,7 +363,7 @@ ATTACKS: list[Attack] = [
     ),
     refused(
         "an encoder as a model",
-        {"pairs.csv": GOOD_PAIRS, "m": lambda path: bare_encoder(path)},
+        {"pairs.csv": GOOD_PAIRS, "m": save_tiny_encoder},
         "empathy score --model m --input_path pairs.csv",
         "not the configuration of an empathy model",
     ),
@@ -410,8 +410,3 @@ def more_words(folder: Path) -> None:
     tokenizer = wordpiece_tokenizer()
     tokenizer.add_tokens([f"word{number}" for number in range(600)])
     tokenizer.save_pretrained(folder)
-
-
-def bare_encoder(folder: Path) -> None:
-    AutoModel.from_config(tiny_encoder_config("bert")).save_pretrained(folder)
-    wordpiece_tokenizer().save_pretrained(folder)

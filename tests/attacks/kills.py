@@ -23,15 +23,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transformers import AutoModel, set_seed
-
 from modeling_empathy.checkpoints.deltas import PRETRAINED
 from modeling_empathy.evaluation.tables import markdown_table
 from modeling_empathy.files.whole_files import write_whole
 from tests.attacks.attempts import GOOD_PAIRS, Files, contents, good_checkpoint, start, write
 from tests.csv_files import HEADER
-from tests.tiny_models import tiny_encoder_config
-from tests.tokenizers_for_tests import wordpiece_tokenizer
+from tests.tiny_models import save_tiny_encoder
 
 
 TIME_LIMIT = 300  # seconds of a run, of which the longest takes some 30
@@ -109,11 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def tasks(folder: Path) -> list[Task]:
     """The commands, each of some seconds; an encoder is written into the folder."""
     encoder = folder / "encoder"
-    set_seed(0)
-    AutoModel.from_config(tiny_encoder_config("bert")).save_pretrained(encoder)
-    tokenizer = wordpiece_tokenizer()
-    tokenizer.model_max_length = 128
-    tokenizer.save_pretrained(encoder)
+    save_tiny_encoder(encoder)
     pairs = GOOD_PAIRS + "3,I feel alone.,I am so sorry. What happened?\n" * 20_000
     annotated = ",".join(HEADER) + "\n"
     annotated += "".join(f"s{row},r{row},I feel low.,What happened?,2,What happened?|\n" for row in range(20_000))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModel, set_seed
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.errors import InputError
@@ -20,8 +19,7 @@ from modeling_empathy.training.resume import checkpoint_to_resume, fault_of
 from modeling_empathy.training.run import check_run
 from modeling_empathy.training.trainer import EmpathyTrainer
 from tests.csv_files import write_corpus
-from tests.tiny_models import tiny_encoder_config
-from tests.tokenizers_for_tests import wordpiece_tokenizer
+from tests.tiny_models import save_tiny_encoder
 
 
 pytestmark = pytest.mark.slow
@@ -34,11 +32,7 @@ BY_STEP = {"save_strategy": "steps", "save_steps": 2, "eval_strategy": "steps", 
 def inputs(tmp_path_factory) -> dict[str, str]:
     """A tiny encoder with its tokenizer, and a corpus whose posts differ in length."""
     folder = tmp_path_factory.mktemp("inputs")
-    set_seed(0)
-    AutoModel.from_config(tiny_encoder_config("bert")).save_pretrained(folder / "encoder")
-    tokenizer = wordpiece_tokenizer()
-    tokenizer.model_max_length = 128
-    tokenizer.save_pretrained(folder / "encoder")
+    save_tiny_encoder(folder / "encoder")
     (folder / "csv").mkdir()
     write_corpus(folder / "csv", pairs=40)
     for path in (folder / "csv").iterdir():

@@ -10,7 +10,6 @@ import datasets
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModel, set_seed
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import MECHANISMS, EmpathyModel, EmpathyPipeline
@@ -23,7 +22,7 @@ from modeling_empathy.hub.run_record import read_record
 from modeling_empathy.training.data import read_corpus
 from modeling_empathy.training.parsing import parse_arguments
 from tests.csv_files import write_corpus
-from tests.tiny_models import tiny_encoder_config
+from tests.tiny_models import save_tiny_encoder
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 
 
@@ -36,11 +35,7 @@ pytestmark = pytest.mark.slow
 def inputs(tmp_path_factory) -> dict[str, str]:
     """A tiny encoder with its tokenizer, and a corpus of 90 pairs."""
     folder = tmp_path_factory.mktemp("inputs")
-    set_seed(0)
-    AutoModel.from_config(tiny_encoder_config("bert")).save_pretrained(folder / "encoder")
-    tokenizer = wordpiece_tokenizer()
-    tokenizer.model_max_length = 128
-    tokenizer.save_pretrained(folder / "encoder")
+    save_tiny_encoder(folder / "encoder")
     (folder / "csv").mkdir()
     write_corpus(folder / "csv", pairs=90)
     return {"encoder": str(folder / "encoder"), "data_dir": str(folder / "csv")}
