@@ -13,7 +13,7 @@ from ..encoders import EMBEDDED, load_tokenizer
 from ..errors import InputError, first_line
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
-from ..model.pipeline_empathy import own_tokenizer
+from ..model.pipeline_empathy import check_vocabulary, own_tokenizer
 from ..original_names import PICKLES, checkpoint_folder
 from .deltas import PRETRAINED, is_packed, load_packed
 from .original_pth import model_from_pth
@@ -46,11 +46,11 @@ def load_checkpoint(
                 f"{name} does not say which mechanism it is about: give it as --ER_model_path, --IP_model_path or "
                 "--EX_model_path, or convert it first with `empathy convert`."
             )
-        return model_from_pth(Path(name), mechanism), load_tokenizer(tokenizer or ORIGINAL_ENCODER, as_original=True)
+        model = model_from_pth(Path(name), mechanism)
+        return model, named_tokenizer(tokenizer or ORIGINAL_ENCODER, model.config)
     model = load_model(name)
     if tokenizer is not None:
-        # Only models converted from the original see padding, and they know lower-cased text alone.
-        return model, load_tokenizer(tokenizer, as_original=model.config.attend_to_padding)
+        return model, named_tokenizer(tokenizer, model.config)
     try:
         return model, checkpoint_tokenizer(_source(name), model.config)
     # Of every class: the library in Rust, for one, raises no other of its own.
@@ -101,6 +101,21 @@ def checkpoint_tokenizer(
 ) -> PreTrainedTokenizerBase:
     """The tokenizer of a whole or packed checkpoint: a folder, or a name on the Hub."""
     return load_tokenizer(EMBEDDED) if is_packed(source) else own_tokenizer(source, config, **kwargs)
+
+
+def named_tokenizer(name: str, config: EmpathyConfig) -> PreTrainedTokenizerBase:
+    """The tokenizer that a user names for a model.
+
+    Raises:
+        InputError: If it can't be loaded, or has more tokens than the encoder.
+    """
+    # Only models converted from the original see padding, and they know lower-cased text alone.
+    tokenizer = load_tokenizer(name, as_original=config.attend_to_padding)
+    try:
+        check_vocabulary(tokenizer, config)
+    except ValueError as error:
+        raise InputError(f"The tokenizer {name!r} is none of this model: {error}.") from None
+    return tokenizer
 
 
 def resolve_device(device: str | None) -> torch.device:

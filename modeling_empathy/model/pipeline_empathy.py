@@ -189,8 +189,13 @@ def own_tokenizer(model: str | os.PathLike[str], config: EmpathyConfig, **kwargs
         raise ValueError("it is no fast tokenizer, and rationales need its character offsets")
     if tokenizer.pad_token_id is None:
         raise ValueError("it has no padding token")
+    check_vocabulary(tokenizer, config)
+    return tokenizer
+
+
+def check_vocabulary(tokenizer: PreTrainedTokenizerBase, config: EmpathyConfig) -> None:
+    """Raises a `ValueError` if a tokenizer has more tokens than the encoder has embeddings."""
     # A word behind the last embedding would end the run at the first post that has it, or on a GPU the process.
     vocab_size = config.encoder_config.vocab_size
     if len(tokenizer) > vocab_size:
         raise ValueError(f"it has {len(tokenizer)} tokens, and the encoder {vocab_size}")
-    return tokenizer

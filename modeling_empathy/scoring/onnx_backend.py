@@ -9,8 +9,7 @@ from typing import Any, Literal, cast
 
 import torch
 
-from ..checkpoints.loading import checkpoint_tokenizer, load_model, resolve_device
-from ..encoders import load_tokenizer
+from ..checkpoints.loading import checkpoint_tokenizer, load_model, named_tokenizer, resolve_device
 from ..errors import InputError, first_line
 from ..model.modeling_empathy import EmpathyModel
 from ..original_names import checkpoint_folder
@@ -112,7 +111,9 @@ def load_onnx(
     model = load_model(name)
     check_source(backend, model, folder / "onnx")
     config = model.config
-    loaded_tokenizer = checkpoint_tokenizer(folder, config) if tokenizer is None else load_tokenizer(tokenizer)
+    loaded_tokenizer = (
+        checkpoint_tokenizer(folder, config) if tokenizer is None else named_tokenizer(tokenizer, config)
+    )
     return LoadedBackend(backend, loaded_tokenizer, config)
 
 

@@ -374,6 +374,12 @@ ATTACKS: list[Attack] = [
         "No model can be loaded from 'someone/model'",
     ),
     refused(
+        "a tokenizer that is named and has more words than the encoder has",
+        {"pairs.csv": "id,seeker_post,response_post\n1,word599,word598\n", "t": lambda path: more_words(path)},
+        "empathy score --model MODEL --input_path pairs.csv --tokenizer t",
+        "'t' is none of this model: .* and the encoder 600",
+    ),
+    refused(
         "a model of no name, when evaluating",
         {"config.json": "{}"},
         "empathy evaluate --source sample --model ''",
