@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def row_features(mechanisms: Sequence[str] = (), *, with_token_labels: bool = False) -> datasets.Features:
-    """The columns of a pair: one for each of these mechanisms, or those of the only mechanism that is annotated."""
+def row_features(
+    mechanisms: Sequence[str] = (), *, with_token_labels: bool = False, marks: Sequence[str] = ()
+) -> datasets.Features:
+    """The columns of a pair: one for each of these mechanisms, or those of the only mechanism that is annotated.
+
+    Args:
+        mechanisms: The mechanisms.
+        with_token_labels: Whether each annotation has `rationale_labels` too.
+        marks: Further columns of text.
+    """
     annotation: dict[str, Any] = {
         "level": datasets.ClassLabel(names=list(LEVELS)),
         "rationales": [
@@ -33,7 +41,7 @@ def row_features(mechanisms: Sequence[str] = (), *, with_token_labels: bool = Fa
     }
     if with_token_labels:
         annotation["rationale_labels"] = [datasets.Value("int8")]
-    texts = {column: datasets.Value("string") for column in TEXTS}
+    texts = {column: datasets.Value("string") for column in (*TEXTS, *marks)}
     return datasets.Features(texts | ({mechanism: annotation for mechanism in mechanisms} or annotation))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,25 @@ from ..model.mechanisms import MECHANISMS
 from .alignment_report import AlignmentReport, log_alignment
 from .annotated_csv import read_mechanism
 from .annotated_files import annotation_of, row_features
+from .contrast import MARKS, families, read_marks, splits_of
 from .joined_mechanisms import join_mechanisms
 from .pairs import TEXTS, JoinedPair
-from .provenance import CITATION, UPSTREAM_COMMIT, UPSTREAM_SHA256, record_provenance, sample_folder, sha256_of
+from .provenance import (
+    CITATION,
+    UPSTREAM_COMMIT,
+    UPSTREAM_SHA256,
+    contrast_folder,
+    record_provenance,
+    sample_folder,
+    sha256_of,
+)
 from .splits import split_of
 from .token_labels import label_responses
 
 
 CORPUS_DIR_VARIABLE = "EMPATHY_CORPUS_DIR"
 REPORT_NAME = "alignment_report.json"
-SOURCES = ("auto", "sample")
+SOURCES = ("auto", "sample", "contrast")
 
 _UPSTREAM = f"https://raw.githubusercontent.com/behavioral-data/Empathy-Mental-Health/{UPSTREAM_COMMIT}/dataset"
 
@@ -50,7 +59,8 @@ class EpitomeConfig(datasets.BuilderConfig):
 
     Attributes:
         source: `"auto"` reads `data_dir`, else the folder in `EMPATHY_CORPUS_DIR`, else downloads the published files
-            from their pinned commit; `"sample"` reads the synthetic sample.
+            from their pinned commit; `"sample"` reads the synthetic sample, `"contrast"` the synthetic behaviour
+            suite, whose rows have the columns `MARKS` too and are split by their families, without a validation split.
         base_url: Where the published files are downloaded from.
         salt: Put before `sp_id` in the split rule, for other splits.
         strict: Whether a rationale that can't be aligned is an error.
@@ -107,7 +117,11 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
             citation=CITATION,
-            features=row_features(mechanisms, with_token_labels=self.config.tokenizer is not None),
+            features=row_features(
+                mechanisms,
+                with_token_labels=self.config.tokenizer is not None,
+                marks=MARKS if self.config.source == "contrast" else (),
+            ),
         )
 
     def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
@@ -129,8 +143,8 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
         built = Path(self._output_dir.removesuffix(".incomplete"))
         log_alignment(report, f"see {built / REPORT_NAME}")
         splits: dict[str, list[dict[str, Any]]] = {"train": [], "validation": [], "test": []}
-        for example in examples:
-            splits[split_of(example["sp_id"], self.config.salt)].append(
+        for example, split in zip(examples, self._splits_of(examples, files), strict=True):
+            splits[split].append(
                 example if self.config.name == "all" else {**example, **example.pop(self.config.name)}
             )
         return [
@@ -142,6 +156,19 @@ class EpitomeReddit(datasets.GeneratorBasedBuilder):
     def _generate_examples(self, examples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
         # The number is the key: the ids are none, because some pairs occur twice in the corpus.
         yield from enumerate(examples)
+
+    def _splits_of(self, examples: Sequence[dict[str, Any]], files: Mapping[str, tuple[str, Path]]) -> list[str]:
+        """The split of each example; those of the suite get what their rows have beside the published columns."""
+        seekers = [example["sp_id"] for example in examples]
+        if self.config.source != "contrast":
+            return [split_of(sp_id, self.config.salt) for sp_id in seekers]
+        known = families()
+        # The files have the same rows in the same order: that was checked when they were joined.
+        _, path = next(iter(files.values()))
+        marks = read_marks(path, known)
+        for example, mark in zip(examples, marks, strict=True):
+            example.update(mark)
+        return splits_of(marks, seekers, known)
 
     def _files(self, dl_manager: datasets.DownloadManager) -> dict[str, tuple[str, Path]]:
         """The file's name and place for each mechanism of the configuration."""
@@ -216,8 +243,8 @@ def _local_folder(source: str, data_dir: str | os.PathLike[str] | None) -> Path 
     """The folder that is read, or None where the published files are downloaded."""
     if source not in SOURCES:
         raise ValueError(f"source={source!r}: use one of {', '.join(SOURCES)}.")
-    if source == "sample":
-        return sample_folder()
+    if source in ("sample", "contrast"):
+        return sample_folder() if source == "sample" else contrast_folder()
     folder = data_dir or os.environ.get(CORPUS_DIR_VARIABLE)
     if not folder:
         return None

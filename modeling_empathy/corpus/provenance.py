@@ -46,7 +46,8 @@ class Provenance:
     """What data are, and under which terms.
 
     Attributes:
-        name: `"epitome-reddit"`, the published files; `"synthetic-sample"`, the sample that comes along; `"other"`.
+        name: `"epitome-reddit"`, the published files, with or without synthetic ones beside them; `"synthetic-sample"`
+            and `"synthetic-contrast"`, what comes along; `"other"`.
         title: The same in a few words.
         licence: As the Hub calls it: `"other"`, `"apache-2.0"` or `"unknown"`.
         terms: What the licence says of the data and of models trained on them, in a sentence or two.
@@ -88,7 +89,7 @@ class Provenance:
             InputError: If there is no such name.
         """
         # A record is a file that anybody can edit: what it says of licences is not believed.
-        known = {provenance.name: provenance for provenance in (_PUBLISHED, _SAMPLE, _OTHER)}
+        known = {provenance.name: provenance for provenance in (_PUBLISHED, _SAMPLE, _CONTRAST, _OTHER)}
         if values.get("name") not in known:
             raise InputError(f"A record of where data come from names {values.get('name')!r}, not {', '.join(known)}.")
         return replace(known[values["name"]], files=dict(values.get("files", {})))
@@ -116,6 +117,13 @@ _SAMPLE = Provenance(
     terms="Apache License 2.0. Every text, id and label was written for this sample; none comes from a person's post.",
     is_synthetic=True,
 )
+_CONTRAST = Provenance(
+    name="synthetic-contrast",
+    title="a synthetic behaviour suite in the format of EPITOME",
+    licence="apache-2.0",
+    terms="Apache License 2.0. Every text, id and label was written for this suite; none comes from a person's post.",
+    is_synthetic=True,
+)
 _OTHER = Provenance(
     name="other",
     title="annotated pairs of unknown origin",
@@ -129,6 +137,11 @@ def sample_folder() -> Path:
     return Path(str(importlib.resources.files("dataset_scripts"))) / "sample"
 
 
+def contrast_folder() -> Path:
+    """The folder of the behaviour suite that comes along; see [`~modeling_empathy.corpus.contrast`]."""
+    return sample_folder().with_name("contrast")
+
+
 def provenance_of_files(files: Mapping[str, Path]) -> Provenance:
     """Says what files are, from their bytes.
 
@@ -136,7 +149,8 @@ def provenance_of_files(files: Mapping[str, Path]) -> Provenance:
         files: The name that a file goes by, and where it lies.
 
     Returns:
-        The published corpus or the sample if every file is one of its files, whatever it is called; else `"other"`.
+        The published corpus or what comes along if every file is one of theirs, whatever it is called; else
+        `"other"`. Synthetic files beside the published ones change nothing of the terms, which are the stricter.
     """
     return _provenance_of_sums((name, sha256_of(path)) for name, path in files.items())
 
@@ -184,14 +198,16 @@ def _provenance_of_sums(sums: Iterable[tuple[str, str]]) -> Provenance:
             name += " (another)"  # files of one name, from several folders
         files[name] = digest
     digests = set(files.values())
-    # All of them, and at least one: the empty set is a part of every other.
-    if digests and digests <= set(UPSTREAM_SHA256.values()):
+    published, contrast = set(UPSTREAM_SHA256.values()), _sha256_in(contrast_folder())
+    synthetic = _sha256_in(sample_folder()) | contrast
+    # One of them at least: the empty set is a part of every other.
+    if digests & published and digests <= published | synthetic:
         return replace(_PUBLISHED, files=files)
-    if digests and digests <= _sample_sha256():
-        return replace(_SAMPLE, files=files)
+    if digests and digests <= synthetic:
+        return replace(_CONTRAST if digests <= contrast else _SAMPLE, files=files)
     return replace(_OTHER, files=files)
 
 
-@lru_cache(maxsize=1)  # files of an installed package
-def _sample_sha256() -> frozenset[str]:
-    return frozenset(map(sha256_of, sample_folder().glob("*.csv")))
+@lru_cache  # files of an installed package
+def _sha256_in(folder: Path) -> frozenset[str]:
+    return frozenset(map(sha256_of, folder.glob("*.csv")))

@@ -150,11 +150,20 @@ class DataArguments:
         "between recipes.",
     )
     salt: str = HfArg(default="", help="Prefix of sp_id in the split rule, for other splits.")
+    extra_data: str | None = HfArg(
+        default=None,
+        help="Pairs that are trained on beside the corpus: 'contrast', the training families of the synthetic "
+        "behaviour suite, on whose other families the model is then measured; or a folder with three CSV files, of "
+        "which all pairs are.",
+    )
+    extra_weight: float = HfArg(
+        default=1.0, help="How often an epoch has each pair of --extra_data; of a fraction, as many of them."
+    )
     strict: bool = HfArg(default=False, help="Stop where a rationale can't be aligned to its response.")
     data_cache_dir: str | None = HfArg(default=None, help="Where the built data set is kept.")
 
     def __post_init__(self) -> None:
-        check_ranges(self, {"max_length": TOKENS})
+        check_ranges(self, {"max_length": TOKENS, "extra_weight": NOT_NEGATIVE})
 
 
 # Of transformers' arguments those that make no training, or another than was asked for, when they are out of it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 import datasets
@@ -10,11 +12,15 @@ from transformers.utils import logging
 
 from ..corpus.annotated_files import read_annotated
 from ..corpus.builder import load_epitome
+from ..corpus.contrast import families
 from ..corpus.features import build_features
 from ..corpus.splits import is_of_development
 from ..encoders import load_tokenizer
+from ..errors import InputError
 from .arguments import DataArguments, ModelArguments
 
+
+CONTRAST = "contrast"
 
 logger = logging.get_logger(__name__)
 
@@ -22,10 +28,14 @@ logger = logging.get_logger(__name__)
 def read_corpus(
     model_args: ModelArguments, data_args: DataArguments, do_eval: bool, do_predict: bool
 ) -> datasets.DatasetDict:
-    """The splits that are trained and evaluated on: of the corpus, or of the files that the arguments name."""
+    """The splits that are trained and evaluated on: of the corpus, or of the files that the arguments name.
+
+    Raises:
+        InputError: If files can't be read as annotated pairs; names file, row, column and value.
+    """
     if data_args.train_path is None:
         corpus = load_epitome(
-            "all" if len(model_args.mechanisms) > 1 else model_args.mechanisms[0],
+            config_name(model_args),
             source=data_args.source,
             data_dir=data_args.data_dir,
             salt=data_args.salt,
@@ -40,8 +50,12 @@ def read_corpus(
                 for is_test in (False, True)
             )
         if data_args.train_on_everything:
-            return datasets.DatasetDict(train=datasets.concatenate_datasets(list(corpus.values())))
+            corpus = datasets.DatasetDict(train=datasets.concatenate_datasets(list(corpus.values())))
+        if data_args.extra_data is not None:
+            corpus["train"] = _with_extra(corpus["train"], model_args, data_args)
         return corpus
+    if data_args.extra_data is not None:
+        raise InputError("--extra_data goes beside a corpus: leave it out with --train_path.")
     paths = {
         "train": data_args.train_path,
         "validation": data_args.dev_path if do_eval else None,
@@ -52,6 +66,38 @@ def read_corpus(
     return datasets.DatasetDict(
         {split: read_annotated(Path(path), tokenizer, data_args.max_length) for split, path in paths.items() if path}
     )
+
+
+def config_name(model_args: ModelArguments) -> str:
+    """The builder's configuration with what a model learns."""
+    return "all" if len(model_args.mechanisms) > 1 else model_args.mechanisms[0]
+
+
+def _with_extra(train: datasets.Dataset, model_args: ModelArguments, data_args: DataArguments) -> datasets.Dataset:
+    """The pairs that are trained on, those of `--extra_data` behind them as often as their weight says."""
+    name, options = config_name(model_args), {"cache_dir": data_args.data_cache_dir}
+    if data_args.extra_data != CONTRAST:
+        read = load_epitome(name, data_dir=data_args.extra_data, strict=data_args.strict, **options)
+        extra = datasets.concatenate_datasets(list(read.values()))
+    else:
+        suite = load_epitome(name, source=CONTRAST, **options)
+        halves = ("train", "test") if data_args.train_on_everything else ("train",)
+        extra = datasets.concatenate_datasets([suite[half] for half in halves])
+        if data_args.development:
+            extra = of_families(extra, [family.family for family in families().values() if family.split == "train"])
+    if not len(extra):
+        raise InputError(f"--extra_data {data_args.extra_data}: there are no pairs to train on.")
+    # By the hash of their ids: the same pairs each time, whatever the order of the files.
+    ids = list(extra["rp_id"])
+    ranked = sorted(range(len(extra)), key=lambda row: hashlib.sha1(ids[row].encode()).digest())
+    times, part = divmod(data_args.extra_weight, 1)
+    rows = [*range(len(extra))] * int(times) + sorted(ranked[: round(part * len(extra))])
+    return datasets.concatenate_datasets([train, extra.select_columns(train.column_names).select(rows)])
+
+
+def of_families(rows: datasets.Dataset, chosen: Collection[str]) -> datasets.Dataset:
+    """Of a suite's rows those of some families."""
+    return rows.select([index for index, family in enumerate(rows["family"]) if family in chosen])
 
 
 def tokenizer_of(model_args: ModelArguments, data_args: DataArguments) -> PreTrainedTokenizerBase:
