@@ -61,7 +61,8 @@ def families(folder: Path | None = None) -> dict[str, Family]:
                 raise row.error(column, f"expected one of {', '.join(allowed)}")
         if values["family"] in read:
             raise row.error("family", "expected a name that no other row has")
-        read[values["family"]] = Family(**{**values, "needs_seeker_post": values["needs_seeker_post"] == "yes"})
+        needs_seeker_post = values.pop("needs_seeker_post") == "yes"
+        read[values["family"]] = Family(**values, needs_seeker_post=needs_seeker_post)
     return read
 
 
