@@ -1,14 +1,14 @@
 """Small corpus files in the published format."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 
 HEADER = ("sp_id", "rp_id", "seeker_post", "response_post", "level", "rationales")
 
 
-def write_csv(path: Path, rows: Sequence[Sequence[object]], header: Sequence[str] = HEADER) -> Path:
+def write_csv(path: Path, rows: Iterable[Iterable[object]], header: Iterable[str] = HEADER) -> Path:
     """Writes rows under a header, quoted where needed, with the published files' line endings."""
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])

@@ -132,7 +132,6 @@ TESTED_IN = {
     "scoring.onnx_backend": ("scoring/test_onnx.py", "OnnxBackend"),
     "scoring.onnx_export": ("scoring/test_onnx.py", "export-onnx"),
     "scoring.score_writer": ("scoring/test_score_file.py", "ScoreWriter"),
-    "training.data": ("training/test_train_hf.py", "read_corpus"),
     "training.one_model": ("training/test_train_hf.py", "decisions_of"),
     "training.run": ("training/test_train_hf.py", "joins_them"),
     "training.unlabelled_posts": ("training/test_adaptation.py", "read_posts"),

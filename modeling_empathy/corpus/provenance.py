@@ -46,8 +46,8 @@ class Provenance:
     """What data are, and under which terms.
 
     Attributes:
-        name: `"epitome-reddit"`, the published files, with or without synthetic ones beside them; `"synthetic-sample"`
-            and `"synthetic-contrast"`, what comes along; `"other"`.
+        name: `"epitome-reddit"`, the published files; `"synthetic-sample"`, the sample that comes along; both of them
+            with or without the behaviour suite beside it, which alone is `"synthetic-contrast"`; `"other"`.
         title: The same in a few words.
         licence: As the Hub calls it: `"other"`, `"apache-2.0"` or `"unknown"`.
         terms: What the licence says of the data and of models trained on them, in a sentence or two.
@@ -149,8 +149,8 @@ def provenance_of_files(files: Mapping[str, Path]) -> Provenance:
         files: The name that a file goes by, and where it lies.
 
     Returns:
-        The published corpus or what comes along if every file is one of theirs, whatever it is called; else
-        `"other"`. Synthetic files beside the published ones change nothing of the terms, which are the stricter.
+        The published corpus or what comes along if every file is one of its files, whatever it is called; else
+        `"other"`.
     """
     return _provenance_of_sums((name, sha256_of(path)) for name, path in files.items())
 
@@ -198,14 +198,15 @@ def _provenance_of_sums(sums: Iterable[tuple[str, str]]) -> Provenance:
             name += " (another)"  # files of one name, from several folders
         files[name] = digest
     digests = set(files.values())
-    published, contrast = set(UPSTREAM_SHA256.values()), _sha256_in(contrast_folder())
-    synthetic = _sha256_in(sample_folder()) | contrast
-    # One of them at least: the empty set is a part of every other.
-    if digests & published and digests <= published | synthetic:
+    # The suite goes beside the others in training, and changes nothing of their terms.
+    contrast = _sha256_in(contrast_folder())
+    corpus = digests - contrast
+    # At least one file of it: the empty set is a part of every other.
+    if corpus and corpus <= set(UPSTREAM_SHA256.values()):
         return replace(_PUBLISHED, files=files)
-    if digests and digests <= synthetic:
-        return replace(_CONTRAST if digests <= contrast else _SAMPLE, files=files)
-    return replace(_OTHER, files=files)
+    if corpus and corpus <= _sha256_in(sample_folder()):
+        return replace(_SAMPLE, files=files)
+    return replace(_CONTRAST if digests and not corpus else _OTHER, files=files)
 
 
 @lru_cache  # files of an installed package

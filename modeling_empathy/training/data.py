@@ -85,13 +85,14 @@ def _with_extra(train: datasets.Dataset, model_args: ModelArguments, data_args: 
         extra = datasets.concatenate_datasets([suite[half] for half in halves])
         if data_args.development:
             extra = of_families(extra, [family.family for family in families().values() if family.split == "train"])
-    if not len(extra):
-        raise InputError(f"--extra_data {data_args.extra_data}: there are no pairs to train on.")
     # By the hash of their ids: the same pairs each time, whatever the order of the files.
     ids = list(extra["rp_id"])
     ranked = sorted(range(len(extra)), key=lambda row: hashlib.sha1(ids[row].encode()).digest())
     times, part = divmod(data_args.extra_weight, 1)
     rows = [*range(len(extra))] * int(times) + sorted(ranked[: round(part * len(extra))])
+    if not rows:
+        weighted = f"--extra_data {data_args.extra_data} with --extra_weight {data_args.extra_weight}"
+        raise InputError(f"{weighted}: there are no pairs to train on.")
     return datasets.concatenate_datasets([train, extra.select_columns(train.column_names).select(rows)])
 
 

@@ -16,6 +16,7 @@ from tests.csv_files import write_corpus
 
 
 SAMPLE = sorted((Path(__file__).parents[2] / "dataset_scripts" / "sample").glob("*.csv"))
+SUITE = sorted((Path(__file__).parents[2] / "dataset_scripts" / "contrast").glob("*-contrast.csv"))
 
 
 def sums(*paths: Path) -> dict[str, str]:
@@ -58,6 +59,15 @@ def test_the_published_files_are_known_and_need_a_permission(corpus_dir):
         assert "University of Washington" in provenance.terms and "citation" in provenance.terms
         assert provenance.licence_name and provenance.licence_link and provenance.homepage
     assert is_unknown(of_paths(*paths, SAMPLE[0])), "a mixture is neither"
+    assert of_paths(*paths, *SUITE).name == "epitome-reddit", "the suite changes nothing of the terms"
+
+
+def test_the_suite_is_known_alone_and_changes_nothing_of_what_it_stands_beside(tmp_path):
+    assert len(SUITE) == 3
+    assert (of_paths(*SUITE).name, of_paths(*SUITE).is_synthetic) == ("synthetic-contrast", True)
+    assert of_paths(*SAMPLE, *SUITE).name == "synthetic-sample"
+    (tmp_path / "other.csv").write_text("a message", encoding="utf-8")
+    assert is_unknown(of_paths(*SUITE, tmp_path / "other.csv"))
 
 
 def test_it_is_ready_for_json_and_comes_back():
@@ -66,7 +76,8 @@ def test_it_is_ready_for_json_and_comes_back():
     assert values["licence"] == "apache-2.0" and len(values["files"]) == 3
     assert Provenance.from_dict(values) == provenance
     assert Provenance.from_dict(values | {"terms": "Do as you like."}) == provenance, "a record makes no terms"
-    with pytest.raises(InputError, match="names 'private', not epitome-reddit, synthetic-sample, other"):
+    known = "epitome-reddit, synthetic-sample, synthetic-contrast, other"
+    with pytest.raises(InputError, match=f"names 'private', not {known}"):
         Provenance.from_dict(values | {"name": "private"})
 
 
