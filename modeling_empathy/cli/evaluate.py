@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,14 @@ def evaluate(
     data_dir: DataDir = None,
     source: Source = "auto",
     salt: Salt = "",
+    suite: Annotated[
+        Literal["contrast"] | None,
+        typer.Option(
+            "--suite",
+            help="Instead of annotated pairs: the synthetic behaviour suite that comes along, its test families or, "
+            "with --split train, the others.",
+        ),
+    ] = None,
     definition: Annotated[
         Literal["corrected", "original", "both"],
         typer.Option("--definition", help="Of the metrics: ERASER's, or the original's to compare with the paper."),
@@ -48,14 +56,23 @@ def evaluate(
     empathy evaluate --model output/corpus --data_dir path/to/csvs --definition both
 
     empathy evaluate --model output/EX --input_path explorations-reddit.csv
+
+    empathy evaluate --model output/corpus --suite contrast
     """
     from ..checkpoints.loading import load_checkpoint, resolve_device
     from ..corpus.annotated_files import read_annotated
-    from ..evaluation.evaluate import DEFINITIONS, evaluate_checkpoint, evaluation_table
+    from ..corpus.builder import load_epitome
+    from ..evaluation.behaviour import behaviour_table, families_table
+    from ..evaluation.evaluate import DEFINITIONS, evaluate_behaviour, evaluate_checkpoint, evaluation_table
     from ..evaluation.report import is_evaluation, save_metrics
     from ..files.whole_files import check_apart, whole_file
-    from ..original_names import checkpoint_folder, mechanism_of
+    from ..original_names import checkpoint_folder
 
+    if suite is not None:
+        others = {"--input_path": input_path, "--mechanism": mechanism, "--data_dir": data_dir, "--salt": salt}
+        defaults = {"--source": source != "auto", "--definition": definition != "corrected"}
+        if unused := [name for name, value in (others | defaults).items() if value]:
+            raise InputError(f"--suite {suite} is measured by itself: leave {', '.join(unused)} out.")
     # One that is written again may stand beside the model or the corpus.
     if output_path is not None and not is_evaluation(output_path):
         for read in (checkpoint_folder(model), input_path, data_dir):
@@ -63,35 +80,56 @@ def evaluate(
                 check_apart(Path(read), output_path)
     loaded, tokenizer = load_checkpoint(model)
     mechanisms = list(loaded.config.mechanisms)
-    if input_path is None:
-        from ..corpus.builder import load_epitome
-
-        rows = load_epitome("all", source=source, data_dir=data_dir, salt=salt)[split]
-        if not len(rows):
-            raise InputError(f"The split {split} has no pairs.")
-    else:
-        # A model of one mechanism leaves no choice, so that its file may have any name.
-        named = mechanism or mechanism_of(str(input_path)) or (mechanisms[0] if len(mechanisms) == 1 else None)
-        if named not in mechanisms:
-            what = f"is annotated for {named}" if named else "does not say in its name what it is annotated for"
-            scored = ", ".join(mechanisms)
-            raise InputError(
-                f"{input_path} {what}, and the model scores {scored}: name one of these with --mechanism."
-            )
-        mechanisms = [named]
+    data: Any = {"suite": suite, "split": split}
+    if input_path is not None:
+        mechanisms, data = [_mechanism_of(input_path, mechanism, mechanisms)], str(input_path)
         # With the checkpoint's tokenizer and length, to which the labels of a prepared file must fit.
         rows = read_annotated(input_path, tokenizer, loaded.config.max_post_length)
+    elif suite is not None:
+        rows = load_epitome(mechanisms[0] if len(mechanisms) == 1 else "all", source=suite)[split]
+    else:
+        data = {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
+        rows = load_epitome("all", source=source, data_dir=data_dir, salt=salt)[split]
+    if not len(rows):
+        raise InputError(f"The split {split} has no pairs.")
     definitions = DEFINITIONS if definition == "both" else (definition,)
     loaded.to(resolve_device(device))
+    results: dict[str, Any] = {}
+    behaviour: dict[str, Any] = {}
     # Opened before it is computed: a folder that can't be written to should not cost the work.
     with nullcontext() if output_path is None else whole_file(output_path) as temporary:
-        results = evaluate_checkpoint(
-            loaded, tokenizer, rows, mechanisms, definitions=definitions, batch_size=batch_size
-        )
+        if suite is not None:
+            measured = evaluate_behaviour(
+                loaded, tokenizer, rows, mechanisms, batch_size=batch_size, show_progress=True
+            )
+            behaviour = {"behaviour": measured}
+            shown = f"{behaviour_table(measured)}\n\n{families_table(measured)}"
+        else:
+            results = evaluate_checkpoint(
+                loaded, tokenizer, rows, mechanisms, definitions=definitions, batch_size=batch_size
+            )
+            shown = evaluation_table(results, mechanisms)
         if temporary is not None:
-            corpus = {"data_dir": data_dir, "source": source, "split": split, "salt": salt}
-            data = str(input_path) if input_path else corpus
-            save_metrics(temporary, results, {"model": model, "data": data, "batch_size": batch_size})
-    say(f"{len(rows)} pairs\n\n{evaluation_table(results, mechanisms)}", is_result=output_path is None)
+            arguments = {"model": model, "data": data, "batch_size": batch_size}
+            save_metrics(temporary, results, arguments, **behaviour)
+    say(f"{len(rows)} pairs\n\n{shown}", is_result=output_path is None)
     if output_path is not None:
         say(f"\nEvery metric is in {output_path}")
+
+
+def _mechanism_of(input_path: Path, named: str | None, scored: list[str]) -> str:
+    """The mechanism that a file is annotated for: the one that is named, or that its own name says.
+
+    Raises:
+        InputError: If it is none that the model scores.
+    """
+    from ..original_names import mechanism_of
+
+    # A model of one mechanism leaves no choice, so that its file may have any name.
+    mechanism = named or mechanism_of(str(input_path)) or (scored[0] if len(scored) == 1 else None)
+    if mechanism is None or mechanism not in scored:
+        what = f"is annotated for {mechanism}" if mechanism else "does not say in its name what it is annotated for"
+        raise InputError(
+            f"{input_path} {what}, and the model scores {', '.join(scored)}: name one of these with --mechanism."
+        )
+    return mechanism

@@ -11,8 +11,10 @@ from transformers import PreTrainedTokenizerBase
 
 from ..corpus.features import EmpathyDataCollator
 from ..model.modeling_empathy import EmpathyModel
+from .behaviour import behaviour_table, weak_families
 from .calibration import calibration_by_mechanism, calibration_table
 from .context_use import context_use, context_use_table
+from .evaluate import evaluate_behaviour
 from .faithfulness import faithfulness_table, rationale_faithfulness
 from .metrics_by_mechanism import Predicted
 from .predictions import predict
@@ -26,8 +28,9 @@ def diagnostics(
     rows: datasets.Dataset,
     *,
     max_responses: int,
+    suite: datasets.Dataset | None = None,
 ) -> dict[str, Any]:
-    """Measures calibration, the faithfulness of rationales and the use of the seeker post.
+    """Measures calibration, the faithfulness of rationales, the use of the seeker post, and behaviour.
 
     Args:
         model: In evaluation mode and in the precision it is measured in.
@@ -36,9 +39,10 @@ def diagnostics(
         predicted: What the model computed for them.
         rows: Of [`~modeling_empathy.evaluation.predictions.held_out_predictions`], made of both.
         max_responses: Of each mechanism, whose rationales are measured; with 0, only calibration is.
+        suite: Rows of the behaviour suite; without them, behaviour is not measured.
 
     Returns:
-        `calibration`, `faithfulness` and `context_use`, each by mechanism.
+        `calibration`, `faithfulness` and `context_use`, each by mechanism, and `behaviour`.
     """
     config, logits = model.config, predicted.level_logits
     labels = np.array(features["empathy_labels"])
@@ -71,6 +75,8 @@ def diagnostics(
         tokenizer,
         config.mechanisms,
     )
+    if suite is not None:
+        measures["behaviour"] = evaluate_behaviour(model, tokenizer, suite, config.mechanisms)
     return measures
 
 
@@ -83,5 +89,14 @@ def diagnostics_tables(measures: Mapping[str, Any]) -> str:
             faithfulness_table(measures["faithfulness"]),
             "What levels owe to the seeker post:",
             context_use_table(measures["context_use"]),
+        ]
+    if "behaviour" in measures:
+        behaviour = measures["behaviour"]
+        weak = ", ".join(name.replace("_", " ") for name in weak_families(behaviour)) or "none"
+        responses, families = behaviour["responses"], len(behaviour["families"])
+        parts += [
+            f"Behaviour suite, {responses} responses of {families} families that were not trained on:",
+            behaviour_table(behaviour),
+            f"Families below .8: {weak}.",
         ]
     return "\n" + "\n\n".join(parts)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import datasets
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from ..corpus.contrast import families
 from ..corpus.features import EmpathyDataCollator, build_features
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
+from .behaviour import measure_behaviour
+from .calibration import level_probabilities
 from .metrics import REPORTED
 from .metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism, scores_and_thresholds
 from .original_metrics import original_metrics
@@ -61,6 +65,40 @@ def evaluate_checkpoint(
         labelled = build_features(rows, tokenizer, mechanisms, max_length=max_length, unannotated="original")
         results["original"] = _original(config, mechanisms, labelled, predicted, annotated, batch_size)
     return results
+
+
+def evaluate_behaviour(
+    model: EmpathyModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: datasets.Dataset,
+    mechanisms: Sequence[str],
+    *,
+    batch_size: int = 32,
+    show_progress: bool = False,
+) -> dict[str, Any]:
+    """Measures what a model says of rows of the behaviour suite.
+
+    Args:
+        model: In evaluation mode.
+        tokenizer: The model's.
+        rows: Of `load_epitome(source="contrast")`.
+        mechanisms: Which of the model's the rows are annotated for.
+        batch_size: Pairs scored at once.
+        show_progress: Whether bars count batches, one for the rows and one for each change of them.
+
+    Returns:
+        As [`~modeling_empathy.evaluation.behaviour.measure_behaviour`].
+    """
+    config = model.config
+    collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=config.padded_length, with_clauses=True)
+    temperatures = [config.level_temperatures[config.mechanisms.index(name)] for name in mechanisms]
+
+    def probabilities_of(changed: datasets.Dataset) -> np.ndarray:
+        features = build_features(changed, tokenizer, mechanisms, max_length=config.max_post_length)
+        predicted, _ = predict(model, features, collator, mechanisms, batch_size, show_progress)
+        return level_probabilities(predicted.level_logits, temperatures)
+
+    return measure_behaviour(probabilities_of, rows, mechanisms, families())
 
 
 def evaluation_table(results: dict[str, dict[str, float]], mechanisms: Sequence[str]) -> str:

@@ -39,7 +39,8 @@ def save_metrics(path: Path, splits: dict[str, dict[str, float]], arguments: dic
         path: The file.
         splits: Split, or definition, to `{mechanism}_{metric}`.
         arguments: What was asked for.
-        **more: Further parts: `confusion` as of [`confusion_counts`], `data` about the pairs.
+        **more: Further parts: `confusion` as of [`confusion_counts`], `data` about the pairs, `behaviour` as of
+            [`~modeling_empathy.evaluation.behaviour.measure_behaviour`].
     """
     content = {
         "metrics": splits,
@@ -59,7 +60,8 @@ def is_evaluation(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     # The record has further parts.
-    return isinstance(content, dict) and content.keys() == {"metrics", "definitions", "arguments", "versions"}
+    parts = {"metrics", "definitions", "arguments", "versions"}
+    return isinstance(content, dict) and content.keys() - {"behaviour"} == parts
 
 
 def readable_pairs(predictions: Iterable[dict[str, Any]], mechanisms: Sequence[str], colour: bool) -> str:

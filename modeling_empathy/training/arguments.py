@@ -215,7 +215,7 @@ class EmpathyTrainingArguments(TrainingArguments):
     measured_rationales: int = HfArg(
         default=30,
         help="Test responses of each mechanism on which it is measured how faithful rationales are; with 0, "
-        "neither that nor what levels owe to the seeker post.",
+        "neither that nor what levels owe to the seeker post, nor behaviour by the suite.",
     )
     save_model: bool = HfArg(default=True, help="Save the trained model; with --train_path only if this is given.")
     save_model_path: str | None = HfArg(

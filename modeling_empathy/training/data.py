@@ -84,7 +84,7 @@ def _with_extra(train: datasets.Dataset, model_args: ModelArguments, data_args: 
         halves = ("train", "test") if data_args.train_on_everything else ("train",)
         extra = datasets.concatenate_datasets([suite[half] for half in halves])
         if data_args.development:
-            extra = of_families(extra, [family.family for family in families().values() if family.split == "train"])
+            extra = of_families(extra, [name for name, family in families().items() if family.split == "train"])
     # By the hash of their ids: the same pairs each time, whatever the order of the files.
     ids = list(extra["rp_id"])
     ranked = sorted(range(len(extra)), key=lambda row: hashlib.sha1(ids[row].encode()).digest())
@@ -94,6 +94,14 @@ def _with_extra(train: datasets.Dataset, model_args: ModelArguments, data_args: 
         weighted = f"--extra_data {data_args.extra_data} with --extra_weight {data_args.extra_weight}"
         raise InputError(f"{weighted}: there are no pairs to train on.")
     return datasets.concatenate_datasets([train, extra.select_columns(train.column_names).select(rows)])
+
+
+def suite_to_measure(model_args: ModelArguments, data_args: DataArguments) -> datasets.Dataset:
+    """The rows of the behaviour suite that a run does not train on: the test families; in development those of it."""
+    suite = load_epitome(config_name(model_args), source=CONTRAST, cache_dir=data_args.data_cache_dir)
+    if not data_args.development:
+        return suite["test"]
+    return of_families(suite["train"], [name for name, family in families().items() if family.split == "development"])
 
 
 def of_families(rows: datasets.Dataset, chosen: Collection[str]) -> datasets.Dataset:

@@ -35,7 +35,7 @@ from ..model.mechanisms import LEVELS
 from ..model.modeling_empathy import EmpathyModel
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .build import build_model
-from .data import features_of, tokenizer_of
+from .data import features_of, suite_to_measure, tokenizer_of
 from .resume import checkpoint_to_resume, decisive_arguments, remove_unfinished
 from .saving import replaced_model
 from .seeker_states import remembered_seeker_states
@@ -129,7 +129,10 @@ def train_one_model(
     if trainer.is_world_process_zero():
         record = record_of(corpus, model_args, data_args, training_args)
         if outcome is not None:
-            report = _measured(report, trainer, tokenizer, features["test"], Predicted(*outcome.predictions))
+            # Where nothing else of that kind is measured, the suite isn't.
+            suite = suite_to_measure(model_args, data_args) if training_args.measured_rationales else None
+            predicted = Predicted(*outcome.predictions)
+            report = _measured(report, trainer, tokenizer, features["test"], predicted, suite)
         _write(report, splits, record, trainer, outcome)
     return report
 
@@ -235,6 +238,7 @@ def _measured(
     tokenizer: PreTrainedTokenizerBase,
     features: datasets.Dataset,
     predicted: Predicted,
+    suite: datasets.Dataset | None,
 ) -> RunReport:
     """The report with what was predicted for a held-out split, and what stands behind it."""
     model = trainer.accelerator.unwrap_model(trainer.model)
@@ -242,7 +246,9 @@ def _measured(
     # Not by the Trainer, whose other processes are not asked; what is sharded among them is in none as a whole.
     max_responses = 0 if _is_sharded(trainer) else trainer.args.measured_rationales
     with without_autocast(model), remembered_seeker_states(model):
-        measured = diagnostics(model, tokenizer, features, predicted, predictions, max_responses=max_responses)
+        measured = diagnostics(
+            model, tokenizer, features, predicted, predictions, max_responses=max_responses, suite=suite
+        )
     return replace(report, predictions=predictions, diagnostics=measured)
 
 
