@@ -105,7 +105,6 @@ def path_name(path: Path) -> str:
 # Modules of more than 60 lines without a test file of their name: where they are tested, and a word that shows it.
 TESTED_IN = {
     "cli.adapt": ("training/test_adaptation.py", "adapt"),
-    "cli.evaluate": ("cli/test_app.py", '"evaluate"'),
     "cli.options": ("cli/test_convert.py", "refused_by"),
     "cli.score": ("scoring/test_score_file.py", '"score"'),
     "cli.train": ("training/test_train_hf.py", "train_and_print"),

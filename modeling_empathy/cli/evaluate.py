@@ -26,7 +26,7 @@ def evaluate(
     ] = None,
     split: Annotated[
         Literal["train", "validation", "test"],
-        typer.Option("--split", help="Without --input_path: the split of the corpus."),
+        typer.Option("--split", help="Without --input_path: the split of the corpus, or with --suite its half."),
     ] = "test",
     data_dir: DataDir = None,
     source: Source = "auto",
@@ -73,6 +73,8 @@ def evaluate(
         defaults = {"--source": source != "auto", "--definition": definition != "corrected"}
         if unused := [name for name, value in (others | defaults).items() if value]:
             raise InputError(f"--suite {suite} is measured by itself: leave {', '.join(unused)} out.")
+        if split == "validation":
+            raise InputError(f"--split {split}: --suite {suite} has the splits train and test alone.")
     # One that is written again may stand beside the model or the corpus.
     if output_path is not None and not is_evaluation(output_path):
         for read in (checkpoint_folder(model), input_path, data_dir):

@@ -4,10 +4,11 @@ from collections import Counter
 
 import pytest
 
+from modeling_empathy import MECHANISMS
 from modeling_empathy.corpus.builder import load_epitome
 from modeling_empathy.corpus.contrast import families
 from modeling_empathy.errors import InputError
-from modeling_empathy.training.data import read_corpus
+from modeling_empathy.training.data import read_corpus, suite_to_measure
 from modeling_empathy.training.parsing import parse_arguments
 from tests.csv_files import write_corpus
 
@@ -17,9 +18,13 @@ def folder(tmp_path_factory):
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-def splits(folder, tmp_path, *options: object):
+def arguments_of(folder, tmp_path, *options: object):
     paths = ("--data_dir", folder, "--data_cache_dir", tmp_path / "cache", "--output_dir", tmp_path / "out")
-    model_args, data_args, _ = parse_arguments([str(option) for option in (*paths, *options)])
+    return parse_arguments([str(option) for option in (*paths, *options)])
+
+
+def splits(folder, tmp_path, *options: object):
+    model_args, data_args, _ = arguments_of(folder, tmp_path, *options)
     return read_corpus(model_args, data_args, True, True)
 
 
@@ -58,6 +63,16 @@ def test_in_development_some_families_are_held_out_too(folder, tmp_path):
     rows = zip(suite["rp_id"], suite["family"], strict=True)
     expected = {name for name, family in rows if known[family].split == "train"}
     assert trained.keys() == expected and 0 < len(expected) < len(suite)
+
+
+@pytest.mark.parametrize("mechanisms", [MECHANISMS, MECHANISMS[:1]], ids=len)
+@pytest.mark.parametrize(("development", "measured"), [("false", "test"), ("true", "development")])
+def test_what_is_measured_is_what_was_not_trained_on(folder, tmp_path, development, measured, mechanisms):
+    options = ("--extra_data", "contrast", "--development", development, "--mechanisms", *mechanisms)
+    rows = suite_to_measure(*arguments_of(folder, tmp_path, *options)[:2])
+    assert set(rows["family"]) == {name for name, family in families().items() if family.split == measured}
+    assert set(rows["rp_id"]).isdisjoint(suite_rows(splits(folder, tmp_path, *options)))
+    assert ("level" in rows.column_names) == (len(mechanisms) == 1)
 
 
 def test_one_mechanism_has_its_own_annotations(folder, tmp_path):

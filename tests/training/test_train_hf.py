@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import datasets
@@ -16,7 +17,7 @@ from modeling_empathy import MECHANISMS, EmpathyModel, EmpathyPipeline
 from modeling_empathy.cli.train import train_and_print
 from modeling_empathy.corpus.preparation import prepare_file
 from modeling_empathy.errors import InputError
-from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
+from modeling_empathy.evaluation.evaluate import evaluate_behaviour, evaluate_checkpoint
 from modeling_empathy.evaluation.metrics import identification_metrics
 from modeling_empathy.hub.run_record import read_record
 from modeling_empathy.training.data import read_corpus
@@ -62,6 +63,10 @@ def run(argv: list[str]) -> dict[str, float]:
     return train_and_print(corpus, model_args, data_args, training_args).test
 
 
+def suite_of_tests() -> datasets.Dataset:
+    return load_epitome(source="contrast")["test"]
+
+
 def predictions_in(folder: Path) -> datasets.Dataset:
     return datasets.Dataset.from_parquet(str(folder / "test_predictions.parquet"), keep_in_memory=True)
 
@@ -98,6 +103,17 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
         as_it_is = metrics["context_use"][mechanism]["accuracy"]
         assert as_it_is == pytest.approx(test_metrics[f"{mechanism}_accuracy"])
     assert "compr., random" in printed and "levels changed, shuffled" in printed
+    behaviour = metrics["behaviour"]
+    again = evaluate_behaviour(
+        EmpathyModel.from_pretrained(tmp_path / "out"), wordpiece_tokenizer(), suite_of_tests(), MECHANISMS
+    )
+    assert {name: family["cells"] for name, family in behaviour["families"].items()} == {
+        name: 3 * count for name, count in Counter(suite_of_tests()["family"]).items()
+    }
+    # Other batches round otherwise: a level that hardly wins may lose.
+    assert behaviour["right"] == pytest.approx(again["right"], abs=3)
+    share = f"{behaviour['accuracy']:.3f} ({behaviour['right']} of {behaviour['cells']})"
+    assert f"| cells right | {share} |" in printed and "Families below .8" in printed
     spans = [(row, span) for mechanism in MECHANISMS for row in rows for span in row[mechanism]["rationales"]]
     assert all(row["response_post"][span["start"] : span["end"]] == span["text"] for row, span in spans)
     # Standard output is no terminal here, so rationales are in brackets and not in colour.
@@ -136,6 +152,7 @@ def test_a_model_of_everything_decides_as_its_twin_and_reports_its_figures(input
     record = read_record(tmp_path / "all")
     assert record.pairs == {"train": 90} and not record.test
     assert record.measured.test["macro_f1"] == twin["macro_f1"]
+    assert "behaviour" not in json.loads((tmp_path / "twin" / "metrics.json").read_text()), "measured_rationales is 0"
     card = (tmp_path / "all" / "README.md").read_text()
     assert "its twin" in " ".join(card.split()) and f"| explorations | {twin['explorations_accuracy']:.3f} |" in card
 
