@@ -9,6 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ..corpus.provenance import CITATION
+from ..evaluation.behaviour import behaviour_table, weak_families
 from ..evaluation.metrics import REPORTED
 from ..evaluation.report import metrics_table
 from ..files.whole_files import write_whole
@@ -57,6 +58,11 @@ def model_card(
         dataset_repo_id=dataset_repo_id,
         is_packed=is_packed,
         metrics_table=metrics_table(record.measured.test, config.mechanisms) if record.measured.test else "",
+        behaviour=record.measured.behaviour,
+        behaviour_table=behaviour_table(record.measured.behaviour) if record.measured.behaviour else "",
+        weak_families=[name.replace("_", " ") for name in weak_families(record.measured.behaviour)]
+        if record.measured.behaviour
+        else [],
         level_rows=_level_rows(record.measured.confusion),
         majority=_majority(record.measured.confusion),
         levels=LEVELS,

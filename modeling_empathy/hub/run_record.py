@@ -14,6 +14,7 @@ from huggingface_hub.errors import StrictDataclassError
 from ..corpus.provenance import Provenance
 from ..errors import InputError, first_line, shortened
 from ..evaluation.metrics import REPORTED
+from ..evaluation.perturbations import PERTURBATIONS
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.mechanisms import LEVELS, MECHANISMS
 from .cards import check_repo_id
@@ -32,7 +33,7 @@ _ARGUMENTS = {
         "level_smoothing",
         "original_tokenization",
     ),
-    "data": ("max_length", "unannotated", "salt", "train_on_everything"),
+    "data": ("max_length", "unannotated", "salt", "train_on_everything", "extra_data", "extra_weight"),
     "training": (
         "seed",
         "num_train_epochs",
@@ -71,6 +72,8 @@ class RunRecord:
         test: The test split's metrics, `{mechanism}_{metric}`.
         definitions: Whose definitions these follow.
         confusion: For each mechanism `(annotated level, predicted level)`.
+        behaviour: What was measured by the behaviour suite, as of
+            [`~modeling_empathy.evaluation.behaviour.measure_behaviour`]; empty where nothing was.
         provenance: What it was trained on, if the record says so.
         pairs: Pairs of each split.
         encoder: The encoder it started from, by its name on the Hub; None for one of a local folder.
@@ -83,6 +86,7 @@ class RunRecord:
     test: dict[str, float] = field(default_factory=dict)
     definitions: str = ""
     confusion: dict[str, list[list[int]]] = field(default_factory=dict)
+    behaviour: dict[str, Any] = field(default_factory=dict)
     provenance: Provenance | None = None
     pairs: dict[str, int] = field(default_factory=dict)
     encoder: str | None = None
@@ -104,6 +108,7 @@ class RunRecord:
             "metrics": {"test": self.test},
             "definitions": self.definitions,
             "confusion": self.confusion,
+            **({"behaviour": self.behaviour} if self.behaviour else {}),
             "data": data | ({"provenance": self.provenance.to_dict()} if self.provenance else {}),
             "arguments": self.arguments,
             "versions": self.versions,
@@ -152,6 +157,7 @@ def _record_of(written: Any, mechanisms: Sequence[str], is_twin: bool = False) -
         test=_test_of(_dict(parts.get("metrics"), "metrics").get("test", {}), mechanisms),
         definitions=_text(parts.get("definitions"), "definitions"),
         confusion=_confusion_of(parts.get("confusion", {})),
+        behaviour=_behaviour_of(parts["behaviour"]) if "behaviour" in parts else {},
         provenance=_provenance_of(data["provenance"]) if "provenance" in data else None,
         pairs={
             name: _count(value, f"pairs {name}") for name, value in _known(data.get("pairs", {}), _SPLITS, "pairs")
@@ -190,6 +196,49 @@ def _confusion_of(written: Any) -> dict[str, list[list[int]]]:
     return confusion
 
 
+def _behaviour_of(written: Any) -> dict[str, Any]:
+    """Counts as they stand in the record; shares are made of them."""
+    parts = _dict(written, "behaviour")
+    errors, direction = _dict(parts.get("confident_errors"), "confident errors"), parts.get("direction")
+    counted = _share_of(parts, "behaviour", "cells")
+    return {
+        "responses": _count(parts.get("responses"), "responses"),
+        **counted,
+        "families": {
+            _text(name, "a family"): {
+                "kind": _text(_dict(family, "a family").get("kind"), "a kind"),
+                **_share_of(family, "a family", "cells"),
+                "confident_errors": _count(family.get("confident_errors"), "confident errors"),
+            }
+            for name, family in _dict(parts.get("families"), "families").items()
+        },
+        "needs_seeker_post": _share_of(parts.get("needs_seeker_post"), "needs_seeker_post", "cells"),
+        "confident_errors": {
+            "cells": _count(errors.get("cells"), "confident errors"),
+            "share": errors["cells"] / max(counted["cells"], 1),
+        },
+        "invariance": {
+            name: _share(value, f"invariance {name}")
+            for name, value in _known(parts.get("invariance"), PERTURBATIONS, "invariance")
+        },
+        "direction": _share_of(direction, "direction", "pairs"),
+    }
+
+
+def _share_of(written: Any, place: str, whole: str) -> dict[str, Any]:
+    values = _dict(written, place)
+    right, count = (_count(values.get(name), f"{place} {name}") for name in ("right", whole))
+    if right > count:
+        raise InputError(f"{place}: {right} are right of {count}")
+    return {whole: count, "right": right, "accuracy": right / count if count else None}
+
+
+def _share(value: Any, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise InputError(f"{place}: {shortened(value)} is no share from 0 to 1")
+    return float(value)
+
+
 def _provenance_of(written: Any) -> Provenance:
     values = _dict(written, "provenance")
     if not isinstance(values.get("name"), str):
@@ -207,7 +256,8 @@ def _arguments_of(written: Any, part: str) -> dict[str, Any]:
         if value is None or value is False or value in ("", -1):
             continue
         if isinstance(value, str):
-            _text(value, name)
+            # Anything but the name of the suite is somebody's folder.
+            value = "a folder" if name == "extra_data" and value != "contrast" else _text(value, name)
         elif not isinstance(value, (int, float)) or not abs(value) < 1e12:
             raise InputError(f"the argument {name} is {shortened(value)}, neither a number nor a word")
         chosen[name] = value
