@@ -58,11 +58,7 @@ def model_card(
         dataset_repo_id=dataset_repo_id,
         is_packed=is_packed,
         metrics_table=metrics_table(record.measured.test, config.mechanisms) if record.measured.test else "",
-        behaviour=record.measured.behaviour,
-        behaviour_table=behaviour_table(record.measured.behaviour) if record.measured.behaviour else "",
-        weak_families=[name.replace("_", " ") for name in weak_families(record.measured.behaviour)]
-        if record.measured.behaviour
-        else [],
+        **_behaviour(record.measured.behaviour),
         level_rows=_level_rows(record.measured.confusion),
         majority=_majority(record.measured.confusion),
         levels=LEVELS,
@@ -129,6 +125,14 @@ def _eval_results(config: EmpathyConfig, record: RunRecord, dataset_repo_id: str
         for metric in REPORTED
         if metric.hub_name is not None
     ]
+
+
+def _behaviour(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template says of the behaviour suite; nothing where it was not measured."""
+    if not measured:
+        return {"behaviour": None}
+    weak = [name.replace("_", " ") for name in weak_families(measured)]
+    return {"behaviour": measured, "behaviour_table": behaviour_table(measured), "weak_families": weak}
 
 
 def _level_rows(confusion: Mapping[str, list[list[int]]]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ _ARGUMENTS = {
 
 _SPLITS = ("train", "validation", "test")
 _LIBRARIES = ("python", "torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
-_METRIC = re.compile(r"[a-z0-9_]{1,100}")
+_NAME = re.compile(r"[a-z0-9_]{1,100}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST_TEXT = 300
 
@@ -173,7 +173,7 @@ def _record_of(written: Any, mechanisms: Sequence[str], is_twin: bool = False) -
 
 
 def _test_of(written: Any, mechanisms: Sequence[str]) -> dict[str, float]:
-    test = {name: value for name, value in _dict(written, "metrics test").items() if _METRIC.fullmatch(name)}
+    test = {name: value for name, value in _dict(written, "metrics test").items() if _NAME.fullmatch(name)}
     for name, value in test.items():
         # What lies outside of this, or is no number, is no measurement: counts, seconds and shares are within.
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e12:
@@ -199,30 +199,40 @@ def _confusion_of(written: Any) -> dict[str, list[list[int]]]:
 def _behaviour_of(written: Any) -> dict[str, Any]:
     """Counts as they stand in the record; shares are made of them."""
     parts = _dict(written, "behaviour")
-    errors, direction = _dict(parts.get("confident_errors"), "confident errors"), parts.get("direction")
     counted = _share_of(parts, "behaviour", "cells")
+    errors = _confident_errors_of(_dict(parts.get("confident_errors"), "confident errors").get("cells"), counted)
+    families = _dict(parts.get("families"), "families").items()
     return {
         "responses": _count(parts.get("responses"), "responses"),
         **counted,
-        "families": {
-            _text(name, "a family"): {
-                "kind": _text(_dict(family, "a family").get("kind"), "a kind"),
-                **_share_of(family, "a family", "cells"),
-                "confident_errors": _count(family.get("confident_errors"), "confident errors"),
-            }
-            for name, family in _dict(parts.get("families"), "families").items()
-        },
+        "families": {name: _family_of(name, family) for name, family in families},
         "needs_seeker_post": _share_of(parts.get("needs_seeker_post"), "needs_seeker_post", "cells"),
-        "confident_errors": {
-            "cells": _count(errors.get("cells"), "confident errors"),
-            "share": errors["cells"] / max(counted["cells"], 1),
-        },
+        "confident_errors": {"cells": errors, "share": errors / max(counted["cells"], 1)},
         "invariance": {
             name: _share(value, f"invariance {name}")
             for name, value in _known(parts.get("invariance"), PERTURBATIONS, "invariance")
         },
-        "direction": _share_of(direction, "direction", "pairs"),
+        "direction": _share_of(parts.get("direction"), "direction", "pairs"),
     }
+
+
+def _family_of(name: str, written: Any) -> dict[str, Any]:
+    # It stands in the card: a name, and no markup.
+    if not _NAME.fullmatch(name):
+        raise InputError(f"a family is called {shortened(name)}: expected letters, digits and underscores")
+    values = _dict(written, name)
+    counted = _share_of(values, name, "cells")
+    if not counted["cells"]:
+        raise InputError(f"the family {name} has no cells")
+    errors = _confident_errors_of(values.get("confident_errors"), counted)
+    return {"kind": _text(values.get("kind"), f"the kind of {name}"), **counted, "confident_errors": errors}
+
+
+def _confident_errors_of(written: Any, counted: Mapping[str, Any]) -> int:
+    errors, wrong = _count(written, "confident errors"), counted["cells"] - counted["right"]
+    if errors > wrong:
+        raise InputError(f"there are {errors} confident errors among {wrong}")
+    return errors
 
 
 def _share_of(written: Any, place: str, whole: str) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from huggingface_hub import ModelCard
 from sklearn.metrics import precision_recall_fscore_support
 
 from modeling_empathy import LEVELS, MECHANISMS
-from modeling_empathy.corpus.provenance import UPSTREAM_SHA256, provenance_of_files, sample_folder
+from modeling_empathy.corpus.provenance import UPSTREAM_SHA256, contrast_folder, provenance_of_files, sample_folder
 from modeling_empathy.errors import InputError
 from modeling_empathy.hub.model_card import model_card, save_model_card
-from tests.hub.run_records import CONFUSION, run_record
+from modeling_empathy.hub.run_record import read_record
+from tests.hub.run_records import CONFUSION, behaviour, run_record
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 
@@ -89,6 +90,90 @@ def test_the_figures_are_those_that_were_measured(folder):
     assert "an accuracy of 0.500 (emotional reactions)" in text, "10 of the 20 pairs are at level no"
 
 
+def test_what_the_suite_measured_is_in_the_card(folder):
+    text = model_card(folder)
+    shown = dict(table_with(text, "behaviour")[1:])
+    assert shown == {
+        "cells right": "0.704 (19 of 27)",
+        "of these, where only the seeker post decides": "0.333 (2 of 6)",
+        "confident errors (above 0.8)": "0.111 (3 of 27)",
+        "levels kept with typos": "0.875",
+        "levels kept with capitals": "0.750",
+        "levels kept with emoji": "1.000",
+        "levels kept with name": "0.625",
+        "minimal pairs in the right order": "0.625 (5 of 8)",
+    }
+    assert "Families below .8: fit reaction, mock praise." in text
+    assert "9 synthetic responses of 3 families" in text
+
+
+OTHERS, NONE = "trained on other families of the same kinds, not on these", "trained on none of them"
+PERHAPS, TOO = "may have been trained on some of them", "This model was trained on these families too"
+
+
+@pytest.mark.parametrize(
+    ("of_measured", "of_model", "says"),
+    [
+        ({}, None, [f"It was {NONE}"]),
+        ({"extra_data": "contrast", "extra_weight": 2.0}, None, [f"It was {OTHERS}"]),
+        ({"extra_data": "/home/somebody/csv"}, None, [f"It {PERHAPS}"]),
+        ({}, {"train_on_everything": True}, [f"Its twin was {NONE}"]),
+        (
+            {"extra_data": "contrast"},
+            {"extra_data": "contrast", "train_on_everything": True},
+            [f"Its twin was {OTHERS}", TOO],
+        ),
+        ({"extra_data": "contrast"}, {"extra_data": "contrast"}, [f"Its twin was {OTHERS}"]),
+    ],
+)
+def test_it_says_whether_the_suite_was_trained_on(folder, of_measured, of_model, says):
+    record = run_record()
+    record["arguments"]["data"] |= of_measured
+    if of_model is not None:
+        model = run_record()
+        del model["behaviour"]
+        model["metrics"]["test"] = {}
+        model["arguments"]["data"] |= of_model
+        model["data"]["twin"] = record
+        record = model
+    (folder / "metrics.json").write_text(json.dumps(record))
+    text = model_card(folder)
+    said = " ".join(text.split())
+    assert [phrase for phrase in (OTHERS, NONE, PERHAPS, TOO) if phrase in said] == [
+        phrase for phrase in (OTHERS, NONE, PERHAPS, TOO) if any(phrase in expected for expected in says)
+    ]
+    assert all(expected in said for expected in says)
+    assert "0.704 (19 of 27)" in text and "/home/somebody" not in text
+
+
+@pytest.mark.parametrize("beside", [{}, {"extra_data": "contrast"}], ids=["alone", "beside itself"])
+def test_of_a_suite_as_corpus_nothing_is_claimed(folder, beside):
+    paths = {path.name: path for path in contrast_folder().glob("*-contrast.csv")}
+    record = run_record()
+    record["data"]["provenance"] = provenance_of_files(paths).to_dict()
+    record["arguments"]["data"] |= beside
+    (folder / "metrics.json").write_text(json.dumps(record))
+    text = model_card(folder)
+    assert PERHAPS in text and NONE not in text and OTHERS not in text
+
+
+def test_without_the_suite_nothing_is_said_of_it(folder):
+    record = run_record()
+    del record["behaviour"]
+    (folder / "metrics.json").write_text(json.dumps(record))
+    text = model_card(folder)
+    assert "### Behaviour" not in text and "minimal pairs" not in text and "| explorations | asks" in text
+
+
+def test_what_is_published_of_the_suite_is_what_was_measured(folder):
+    record = run_record()
+    record["behaviour"]["note"] = record["behaviour"]["families"]["facts"]["note"] = "/home/somebody"
+    # Shares are made of the counts, whatever the file says they are.
+    record["behaviour"]["accuracy"] = 1.0
+    (folder / "metrics.json").write_text(json.dumps(record))
+    assert read_record(folder).publishable()["behaviour"] == behaviour()
+
+
 def test_it_says_what_it_is_not_and_what_it_was_made_of(folder):
     text = " ".join(model_card(folder).split())
     for phrase in (
@@ -119,7 +204,9 @@ def test_weights_of_the_corpus_have_its_licence(folder):
     assert card.data.license == "other" and "non-profit-academic" in card.data.license_name
     assert "academic%20license" in card.data.license_link
     assert card.data.base_model is None and "The encoder starts from" not in card.text
-    assert "non-profit academic research" in card.text and "synthetic" not in card.text
+    assert "non-profit academic research" in card.text
+    # The behaviour suite, by which it was measured, is synthetic.
+    assert "synthetic text alone" not in card.text and "synthetic sample" not in card.text
     assert UPSTREAM_SHA256["explorations-reddit.csv"] in card.text
     assert {result.dataset_type for result in card.data.eval_results} == {"epitome-reddit"}
 

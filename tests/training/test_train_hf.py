@@ -113,7 +113,11 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
     # Other batches round otherwise: a level that hardly wins may lose.
     assert behaviour["right"] == pytest.approx(again["right"], abs=3)
     share = f"{behaviour['accuracy']:.3f} ({behaviour['right']} of {behaviour['cells']})"
-    assert f"| cells right | {share} |" in printed and "Families below .8" in printed
+    assert (
+        f"| cells right | {share} |" in card
+        and f"| cells right | {share} |" in printed
+        and "Families below .8" in printed
+    )
     spans = [(row, span) for mechanism in MECHANISMS for row in rows for span in row[mechanism]["rationales"]]
     assert all(row["response_post"][span["start"] : span["end"]] == span["text"] for row, span in spans)
     # Standard output is no terminal here, so rationales are in brackets and not in colour.
