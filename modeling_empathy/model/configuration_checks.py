@@ -13,7 +13,7 @@ from transformers.configuration_utils import PreTrainedConfig
 from .mechanisms import LEVELS, MECHANISMS
 
 
-LEVEL_POOLINGS = ("first_token", "rationale")
+LEVEL_POOLINGS = ("first_token", "rationale", "context")
 RATIONALE_UNITS = ("token", "clause")
 
 # Sizes of an encoder, by the names that transformers gives them in every architecture, and the largest that is taken
@@ -62,6 +62,7 @@ _CHECKS: list[_Check] = [
     ("rationale_unit", lambda value: value in RATIONALE_UNITS, f"use one of {', '.join(RATIONALE_UNITS)}"),
     ("lambda_EI", lambda value: is_number(value, 0), "a weight of a loss, 0 or above"),
     ("lambda_RE", lambda value: is_number(value, 0), "a weight of a loss, 0 or above"),
+    ("lambda_context", lambda value: is_number(value, 0), "a weight of a loss, 0 or above"),
     ("level_smoothing", lambda value: is_number(value, 0, 1) and value < 1, "a share from 0 to below 1"),
     ("head_dropout", lambda value: is_number(value, 0, 1) and value < 1, "a probability from 0 to below 1"),
     ("level_dropout", lambda value: is_number(value, 0, 1) and value < 1, "a probability from 0 to below 1"),

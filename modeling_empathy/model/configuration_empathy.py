@@ -46,9 +46,13 @@ class EmpathyConfig(PreTrainedConfig):
             then depend on how long the padding is, so that both posts are padded to `max_post_length`.
         cross_attention_norm: Whether a layer norm follows the residual of the cross-attention. The original has none.
         level_pooling: What the level head reads: `"first_token"` of the response (as published), or `"rationale"`,
-            the first token beside the mean of the response weighted by each token's rationale probability.
+            the first token beside the mean of the response weighted by each token's rationale probability, or
+            `"context"`, these and how near the response and its rationale are to the seeker post: the cosines of their
+            mean states.
         lambda_EI: Weight of the identification loss (Sharma et al. 2020, section 4.2).
         lambda_RE: Weight of the rationale loss.
+        lambda_context: Weight of the matching loss, which asks of a response that shows a mechanism which of the
+            batch's seeker posts it answers; it keeps both posts' states comparable.
         level_weights: Weight of each level in the identification loss, `(mechanism, level)`; all 1 when left out.
         level_smoothing: Share of a level's label that the identification loss spreads over all levels, from 0 to below
             1 (label smoothing): annotators disagree, and the same pair occurs with different levels.
@@ -82,6 +86,7 @@ class EmpathyConfig(PreTrainedConfig):
         level_pooling: str = "rationale",
         lambda_EI: float = 0.5,
         lambda_RE: float = 0.5,
+        lambda_context: float = 0.0,
         level_weights: Sequence[Sequence[float]] | None = None,
         level_smoothing: float = 0.0,
         level_temperatures: Sequence[float] | None = None,
@@ -103,6 +108,7 @@ class EmpathyConfig(PreTrainedConfig):
         self.level_pooling = level_pooling
         self.lambda_EI = lambda_EI
         self.lambda_RE = lambda_RE
+        self.lambda_context = lambda_context
         self.level_weights = None
         if level_weights is not None:
             table = as_list("level_weights", level_weights)

@@ -23,8 +23,8 @@ from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from .configuration_empathy import EmpathyConfig, pretrained_encoder_config
+from .losses import identification_loss, matching_loss, rationale_loss
 from .mechanisms import MECHANISMS
-from .rationale_spans import IGNORE_INDEX
 from .weight_checks import check_finite, check_loaded
 
 
@@ -39,7 +39,8 @@ class EmpathyOutput(ModelOutput):
     """What an [`EmpathyModel`] computes for a batch.
 
     Attributes:
-        loss: `lambda_EI * identification_loss + lambda_RE * rationale_loss`, a scalar; only with both labels.
+        loss: `lambda_EI * identification_loss + lambda_RE * rationale_loss`, a scalar, of the losses whose labels were
+            given; in training, `lambda_context` times the matching loss is added.
         empathy_logits: `(batch, mechanism, level)`.
         rationale_logits: `(batch, mechanism, token, 2)` over the response's tokens; index 1 is "in the rationale".
         identification_loss: Mean cross-entropy over labelled (pair, mechanism), a scalar.
@@ -51,6 +52,10 @@ class EmpathyOutput(ModelOutput):
     rationale_logits: torch.Tensor | None = None
     identification_loss: torch.Tensor | None = None
     rationale_loss: torch.Tensor | None = None
+
+
+# Brings similarities, which are from -1 to 1, to the size of what else a level head reads.
+_SIMILARITY_SCALE = 10.0
 
 
 class CrossAttention(nn.Module):
@@ -87,7 +92,9 @@ class LevelHead(nn.Module):
 
     def __init__(self, config: EmpathyConfig) -> None:
         super().__init__()
-        pooled_size = config.hidden_size * (2 if config.level_pooling == "rationale" else 1)
+        pooled_size = config.hidden_size * (1 if config.level_pooling == "first_token" else 2)
+        if config.level_pooling == "context":
+            pooled_size += 2  # the similarities
         self.dense = nn.Linear(pooled_size, config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.num_labels)
         self.dropout = nn.Dropout(config.level_dropout)
@@ -116,14 +123,20 @@ class MechanismHead(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         states = self.attention(response_states, seeker_states, seeker_mask)
         rationale_logits = self.rationale(self.dropout(states))
-        pooled = states[:, 0]
-        if self.level_pooling == "rationale":
+        pooled = [states[:, 0]]
+        if self.level_pooling != "first_token":
             # In fp32, because half precision loses small weights in a sum over many tokens. The floor keeps a response
             # without any from dividing 0 by 0.
             weights = rationale_logits.float().softmax(-1)[..., 1] * response_mask
             weights = (weights / weights.sum(-1, keepdim=True).clamp_min(1e-6)).to(states.dtype)
-            pooled = torch.cat([pooled, torch.einsum("bt,bth->bh", weights, states)], dim=-1)
-        return self.level(pooled), rationale_logits
+            pooled.append(torch.einsum("bt,bth->bh", weights, states))
+        if self.level_pooling == "context":
+            # Of the states before the attention, which has mixed the seeker post into the response.
+            parts = _mean_state(response_states, response_mask), _mean_state(response_states, weights)
+            seeker = _mean_state(seeker_states, seeker_mask)
+            similarities = torch.stack([F.cosine_similarity(part, seeker, dim=-1) for part in parts], dim=-1)
+            pooled.append(_SIMILARITY_SCALE * similarities.to(states.dtype))
+        return self.level(torch.cat(pooled, dim=-1)), rationale_logits
 
 
 class EmpathyPreTrainedModel(PreTrainedModel):
@@ -280,19 +293,31 @@ class EmpathyModel(EmpathyPreTrainedModel):
             response_states, response_attention_mask, seeker_states, seeker_attention_mask
         )
 
-        loss = identification_loss = rationale_loss = None
+        loss = identification = rationale = None
         if empathy_labels is not None:
-            identification_loss = _identification_loss(empathy_logits, empathy_labels, self.config)
-            loss = self.config.lambda_EI * identification_loss
+            config = self.config
+            identification = identification_loss(
+                empathy_logits, empathy_labels, config.level_weights, config.level_smoothing
+            )
+            loss = config.lambda_EI * identification
+            # In training alone: it depends on the company in a batch, and evaluation has another.
+            if config.lambda_context and self.training:
+                seekers = _mean_state(seeker_states, seeker_attention_mask)
+                shows = (empathy_labels > 0).any(-1)
+                matching = [
+                    matching_loss(_mean_state(states, response_attention_mask), seekers, shows)
+                    for states in response_states
+                ]
+                loss = loss + config.lambda_context * torch.stack(matching).mean()
         if rationale_labels is not None:
-            rationale_loss = _mean_over_known(_cross_entropy(rationale_logits, rationale_labels), rationale_labels)
-            loss = self.config.lambda_RE * rationale_loss + (0.0 if loss is None else loss)
+            rationale = rationale_loss(rationale_logits, rationale_labels)
+            loss = self.config.lambda_RE * rationale + (0.0 if loss is None else loss)
         return EmpathyOutput(
             loss=loss,
             empathy_logits=empathy_logits,
             rationale_logits=rationale_logits,
-            identification_loss=identification_loss,
-            rationale_loss=rationale_loss,
+            identification_loss=identification,
+            rationale_loss=rationale,
         )
 
     def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -380,6 +405,13 @@ def level_probabilities(empathy_logits: torch.Tensor, temperatures: Sequence[flo
     return (empathy_logits.float() / divisors[:, None]).softmax(-1)
 
 
+def _mean_state(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The mean of token states `(batch, token, hidden)` by weights `(batch, token)`, in fp32; 0 where all are 0."""
+    weights = weights.float()
+    weights = weights / weights.sum(-1, keepdim=True).clamp_min(1e-6)
+    return torch.einsum("bt,bth->bh", weights, states.float())
+
+
 def _build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
     """The bare encoder; without a pooler, which nothing would read and DistributedDataParallel would trip over."""
     # DistilBERT, among others, has no pooler and refuses the argument.
@@ -392,36 +424,6 @@ def _encode(encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: t
     # By name, because encoders differ in the order of their arguments.
     states: torch.Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
     return states
-
-
-def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    """Cross-entropy of each label, in its shape; 0 where the label is -100."""
-    losses = F.cross_entropy(
-        logits.float().flatten(end_dim=-2),
-        labels.flatten(),
-        ignore_index=IGNORE_INDEX,
-        reduction="none",
-        label_smoothing=smoothing,
-    )
-    return losses.view_as(labels)
-
-
-def _mean_over_known(losses: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
-    """Mean over the labels that are not -100; 0, not NaN, where a batch has none."""
-    known = (labels != IGNORE_INDEX).to(losses.dtype)
-    weights = known if weights is None else weights * known
-    # The floor is the smallest normal number: it changes no sum of weights but that of nothing.
-    return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
-
-
-def _identification_loss(logits: torch.Tensor, labels: torch.Tensor, config: EmpathyConfig) -> torch.Tensor:
-    weights = None
-    if config.level_weights is not None:
-        # `cross_entropy` takes the same weights for all labels, while each mechanism has its own. A label of -100 can
-        # be no index; its loss is 0 whatever its weight.
-        table = torch.tensor(config.level_weights, dtype=torch.float32, device=labels.device)
-        weights = table.expand(len(labels), -1, -1).gather(-1, labels.clamp_min(0).unsqueeze(-1)).squeeze(-1)
-    return _mean_over_known(_cross_entropy(logits, labels, config.level_smoothing), labels, weights)
 
 
 EmpathyModel.register_for_auto_class("AutoModel")

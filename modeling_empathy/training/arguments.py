@@ -51,7 +51,8 @@ class ConfigArguments:
     )
     level_pooling: str = HfArg(
         default="rationale",
-        help="What the level head reads: the first token (as published), or also the rationale-weighted mean.",
+        help="What the level head reads: the first token (as published), also the rationale-weighted mean, or, with "
+        "'context', how near both are to the seeker post too.",
         metadata={"choices": list(LEVEL_POOLINGS)},
     )
     rationale_unit: str = HfArg(
@@ -62,6 +63,9 @@ class ConfigArguments:
     level_smoothing: float = HfArg(default=0.1, help="Share of a level's label that the loss spreads over all levels.")
     lambda_EI: float = HfArg(default=0.5, help="Weight of the identification loss.")
     lambda_RE: float = HfArg(default=0.5, help="Weight of the rationale loss.")
+    lambda_context: float = HfArg(
+        default=0.0, help="Weight of the loss that asks which seeker post of the batch a response answers."
+    )
     head_dropout: float = HfArg(
         default=0.1, help="Dropout of what the cross-attention adds and before the rationale head."
     )
@@ -76,6 +80,7 @@ class ConfigArguments:
                 "level_smoothing": SHARE_BELOW_1,
                 "lambda_EI": NOT_NEGATIVE,
                 "lambda_RE": NOT_NEGATIVE,
+                "lambda_context": NOT_NEGATIVE,
                 "head_dropout": SHARE,
                 "level_dropout": SHARE,
             },

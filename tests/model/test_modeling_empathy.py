@@ -76,7 +76,7 @@ def test_the_level_heads_dropout_is_its_own():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("level_pooling", ["first_token", "rationale"])
+@pytest.mark.parametrize("level_pooling", ["first_token", "rationale", "context"])
 def test_padding_and_company_change_nothing(family, level_pooling):
     model = tiny_model(family, level_pooling=level_pooling)
     batch = batch_of(LENGTHS, family)

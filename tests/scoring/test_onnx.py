@@ -36,7 +36,7 @@ VARIANTS = {
         "level_pooling": "first_token",
         "mechanisms": ["emotional_reactions", "explorations"],
     },
-    "distilbert": {"mechanisms": ["interpretations"], "freeze_seeker_encoder": False},
+    "distilbert": {"mechanisms": ["interpretations"], "freeze_seeker_encoder": False, "level_pooling": "context"},
     "xlm-roberta": {"mechanisms": ["explorations"], "share_responder_encoder": False},
 }
 ROBERTA_FILES = ["responses.int8.onnx", "responses.onnx", "seeker_encoder.int8.onnx", "seeker_encoder.onnx"]
