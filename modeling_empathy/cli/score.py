@@ -49,9 +49,13 @@ def score(
         typer.Option(
             "--stride",
             min=0,
-            help="Score long responses to their end, in windows that share this many tokens (default: cut them).",
+            help="Score long responses to their end, in windows that share this many tokens (default: as the model's "
+            "configuration says).",
         ),
     ] = None,
+    no_windows: Annotated[
+        bool, typer.Option("--no_windows", help="Cut long responses, whatever the model's configuration says.")
+    ] = False,
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option("--on_error", help="Stop at a bad row, or list it in OUTPUT.errors.jsonl and go on."),
@@ -92,6 +96,7 @@ def score(
     """
     from ..files.rows import format_of
     from ..files.text_lines import STDIN
+    from ..model.encoded_pairs import OWN_STRIDE
     from ..scoring.engine import ScoringEngine, load_engines
     from ..scoring.score_file import NothingToScore, score_file
 
@@ -103,6 +108,8 @@ def score(
     for name, value in options.items():
         if value is not None and not value.strip():
             raise InputError(f"--{name} is empty: leave it out, or name what it stands for.")
+    if no_windows and stride is not None:
+        raise InputError("--stride and --no_windows contradict each other: leave one out.")
     given = by_mechanism(ER=ER_model_path, IP=IP_model_path, EX=EX_model_path)
     if model is not None and given:
         raise InputError("name the model with --model, or up to three with --{ER,IP,EX}_model_path, not both.")
@@ -127,7 +134,7 @@ def score(
             # Standard input has no ending that names a format.
             input_format=input_format or ("csv" if input_path == STDIN else None),
             rationale_format=rationale_format,
-            stride=stride,
+            stride=None if no_windows else OWN_STRIDE if stride is None else stride,
             skip_errors=on_error == "skip",
         )
     except NothingToScore as error:

@@ -67,6 +67,11 @@ _CHECKS: list[_Check] = [
     ("head_dropout", lambda value: is_number(value, 0, 1) and value < 1, "a probability from 0 to below 1"),
     ("level_dropout", lambda value: is_number(value, 0, 1) and value < 1, "a probability from 0 to below 1"),
     ("max_post_length", lambda value: is_size(value, 3, 2**22), "tokens of a post, 3 or more"),
+    (
+        "window_stride",
+        lambda value: value is None or is_size(value, 0, 2**22),
+        "tokens that windows share, a whole number from 0, or None to cut",
+    ),
     ("initializer_range", lambda value: is_number(value, 0), "a standard deviation, 0 or above"),
 ]
 # Of those with a number for each mechanism, what each must be.

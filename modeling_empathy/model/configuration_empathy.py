@@ -63,7 +63,9 @@ class EmpathyConfig(PreTrainedConfig):
         rationale_thresholds: For each mechanism, the probability from which a unit belongs to the rationale.
         head_dropout: Dropout of what the cross-attention adds and before the rationale head.
         level_dropout: Dropout of the attention weights and in the level head; `head_dropout` when left out.
-        max_post_length: Tokens of a post, special tokens included, that training saw; longer posts are truncated.
+        max_post_length: Tokens of a post, special tokens included, that training saw; longer seeker posts are cut.
+        window_stride: Longer responses are scored to their end, in windows that share this many tokens; without it, as
+            in older checkpoints, and in models that attend to padding they are cut.
         initializer_range: Standard deviation of freshly initialized linear layers.
 
     Raises:
@@ -95,6 +97,7 @@ class EmpathyConfig(PreTrainedConfig):
         head_dropout: float = 0.1,
         level_dropout: float | None = None,
         max_post_length: int = 128,
+        window_stride: int | None = None,
         initializer_range: float = 0.02,
         **kwargs: Any,
     ) -> None:
@@ -123,6 +126,7 @@ class EmpathyConfig(PreTrainedConfig):
         self.head_dropout = head_dropout
         self.level_dropout = head_dropout if level_dropout is None else level_dropout
         self.max_post_length = max_post_length
+        self.window_stride = window_stride
         self.initializer_range = initializer_range
         check_values(vars(self))
         check_encoder(self.encoder_config, max_post_length)

@@ -23,6 +23,9 @@ from .rationale_decisions import clauses_of_tokens
 
 logger = logging.get_logger(__name__)
 
+# What a stride is that is not given: the model's own, `window_stride` of its configuration. None is a choice, to cut.
+OWN_STRIDE = "own"
+
 # To each tokenizer the size of its vocabulary and what tokenizes in its place; see [`_undisturbed`].
 _TOKENIZING: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[int, Any]] = WeakKeyDictionary()
 
@@ -67,7 +70,11 @@ class EncodedPair:
 
 
 def checked_lengths(
-    tokenizer: PreTrainedTokenizerBase, config: EmpathyConfig, max_length: Any = None, stride: Any = None
+    tokenizer: PreTrainedTokenizerBase,
+    config: EmpathyConfig,
+    max_length: Any = None,
+    stride: Any = OWN_STRIDE,
+    token_mask: bool = False,
 ) -> tuple[int, int | None]:
     """How much of a post is read, checked before any is.
 
@@ -75,7 +82,10 @@ def checked_lengths(
         tokenizer: The model's.
         config: The model's.
         max_length: Tokens of a post, special tokens included; the model's `max_post_length` when left out.
-        stride: Tokens that windows of a long response share; None to cut it.
+        stride: Tokens that windows of a long response share; None to cut it. Left out, it is the model's
+            `window_stride`, or as many as windows of `max_length` tokens can share.
+        token_mask: Whether results have token masks: these are of up to `max_length` tokens, and a response is cut for
+            them unless a stride is given.
 
     Returns:
         `max_length` and `stride` as [`encode_pairs`] takes them.
@@ -95,9 +105,13 @@ def checked_lengths(
         # Of a tokenizer that says nothing, some 1e30.
         longest = min(longest, tokenizer.model_max_length if tokenizer.model_max_length < 1e9 else longest)
         max_length = whole_number("max_length", max_length, special_tokens + 1, longest)
+    capacity = max_length - special_tokens
+    if isinstance(stride, str) and stride == OWN_STRIDE:
+        # Where padding is seen, a window would have another result than the same words in a short response.
+        is_cut = config.window_stride is None or config.attend_to_padding or token_mask
+        stride = None if is_cut else min(config.window_stride, capacity - 1)
     if stride is None:
         return max_length, None
-    capacity = max_length - special_tokens
     try:
         return max_length, whole_number("stride", stride, 0, capacity - 1)
     except ValueError:

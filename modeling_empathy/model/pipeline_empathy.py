@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.pipelines import Pipeline
 
 from .configuration_empathy import EmpathyConfig
-from .encoded_pairs import EncodedPair, checked_lengths, encode_pairs, pad_posts
+from .encoded_pairs import OWN_STRIDE, EncodedPair, checked_lengths, encode_pairs, pad_posts
 from .modeling_empathy import EmpathyModel
 from .option_values import whole_number
 from .pair_inputs import PostPair, checked_pair, in_chunks, read_pairs
@@ -43,7 +43,8 @@ class EmpathyPipeline(Pipeline):
         max_length: Tokens of a post, special tokens included; what the model was trained with when left out.
         stride: Scores a response of more than `max_length` tokens to its end, in windows that share this many tokens.
             Of each mechanism the level is that of the window that shows it most strongly (by its expected level), and
-            a token's rationale probability the mean over the windows it is in. Without it, the response is cut.
+            a token's rationale probability the mean over the windows it is in. With None, the response is cut. Left
+            out, it is the `window_stride` of the model's configuration, but with `token_mask` the response is cut.
         mechanisms: The mechanisms that the result holds, in this order; all of the model's when left out.
         threshold: Probability from which a token, or where the model decides by clauses a clause, belongs to a
             rationale; the model's own for each mechanism when left out.
@@ -118,18 +119,22 @@ class EmpathyPipeline(Pipeline):
             yield from super().__call__(batch, batch_size=batch_size, **kwargs)
 
     def _sanitize_parameters(
-        self, max_length: int | None = None, stride: int | None = None, **options: Any
+        self, max_length: int | None = None, stride: int | str | None = OWN_STRIDE, **options: Any
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        given = {name: value for name, value in (("max_length", max_length), ("stride", stride)) if value is not None}
-        # What is left out keeps what the pipeline was made with, and must go together with it.
-        lengths = {**getattr(self, "_preprocess_params", {}), **given}
-        checked_lengths(self.tokenizer, self.model.config, **lengths)
         checked = ResultOptions.checked(self.model.config, options)
-        return given, {}, {name: getattr(checked, name) for name, value in options.items() if value is not None}
+        chosen = {name: getattr(checked, name) for name, value in options.items() if value is not None}
+        given: dict[str, Any] = {} if max_length is None else {"max_length": max_length}
+        if not (isinstance(stride, str) and stride == OWN_STRIDE):
+            given["stride"] = stride
+        if "token_mask" in chosen:
+            given["token_mask"] = chosen["token_mask"]
+        # What is left out keeps what the pipeline was made with, and must go together with it.
+        checked_lengths(self.tokenizer, self.model.config, **{**getattr(self, "_preprocess_params", {}), **given})
+        return given, {}, chosen
 
-    def preprocess(self, input_: Any, max_length: int | None = None, stride: int | None = None) -> dict[str, Any]:
+    def preprocess(self, input_: Any, **lengths_given: Any) -> dict[str, Any]:
         pair = input_ if isinstance(input_, PostPair) else checked_pair(input_)
-        lengths = checked_lengths(self.tokenizer, self.model.config, max_length, stride)
+        lengths = checked_lengths(self.tokenizer, self.model.config, **lengths_given)
         return {"pair": encode_pairs(self.tokenizer, [pair], *lengths)[0]}
 
     def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:

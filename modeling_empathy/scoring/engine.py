@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from ..checkpoints.deltas import PRETRAINED
 from ..errors import InputError
 from ..model.configuration_empathy import EmpathyConfig
-from ..model.encoded_pairs import EncodedPair, checked_lengths, encode_pairs, pad
+from ..model.encoded_pairs import OWN_STRIDE, EncodedPair, checked_lengths, encode_pairs, pad
 from ..model.modeling_empathy import EmpathyModel
 from ..model.option_values import whole_number
 from ..model.pair_inputs import PostPair, in_chunks, read_pairs
@@ -81,7 +81,7 @@ class ScoringEngine:
         return engine
 
     def __call__(
-        self, pairs: Any, *, max_length: int | None = None, stride: int | None = None, **options: Any
+        self, pairs: Any, *, max_length: int | None = None, stride: int | str | None = OWN_STRIDE, **options: Any
     ) -> Iterator[dict[str, Any]]:
         """Scores pairs of texts, however many, a chunk of `PAIRS_PER_CHUNK` at a time.
 
@@ -99,8 +99,8 @@ class ScoringEngine:
                 they come one by one, when it is its turn, behind the results of those before it.
         """
         # No generator itself: what can't be used is an error of the call, not of the first result.
-        lengths = checked_lengths(self.tokenizer, self.config, max_length, stride)
         result_options = ResultOptions.checked(self.config, options)
+        lengths = checked_lengths(self.tokenizer, self.config, max_length, stride, result_options.token_mask)
         read = read_pairs(pairs)
         return self._results([read] if isinstance(read, PostPair) else read, lengths, result_options)
 
@@ -111,7 +111,12 @@ class ScoringEngine:
             yield from self._score(encode_pairs(self.tokenizer, chunk, *lengths), options)
 
     def encode(
-        self, pairs: Any, max_length: int | None = None, stride: int | None = None, first: int = 0
+        self,
+        pairs: Any,
+        max_length: int | None = None,
+        stride: int | str | None = OWN_STRIDE,
+        first: int = 0,
+        token_mask: bool = False,
     ) -> list[EncodedPair]:
         """Tokenizes pairs; may run in another thread than the rest.
 
@@ -120,11 +125,12 @@ class ScoringEngine:
             max_length: Likewise.
             stride: Likewise.
             first: The position that errors give the first pair, where these follow others.
+            token_mask: Whether [`score`] will be asked for token masks.
 
         Raises:
             ValueError: Likewise.
         """
-        lengths = checked_lengths(self.tokenizer, self.config, max_length, stride)
+        lengths = checked_lengths(self.tokenizer, self.config, max_length, stride, token_mask)
         read = read_pairs(pairs, first)
         return encode_pairs(self.tokenizer, [read] if isinstance(read, PostPair) else list(read), *lengths)
 

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from ..errors import InputError, RowError
 from ..files.rows import FORMATS, format_of
 from ..files.whole_files import check_apart, whole_file
-from ..model.encoded_pairs import EncodedPair, checked_lengths
+from ..model.encoded_pairs import OWN_STRIDE, EncodedPair, checked_lengths
 from .engine import PAIRS_PER_CHUNK, ScoringEngine
 from .input_pairs import InputPair, read_pairs
 from .score_writer import WRITTEN, ScoreWriter
@@ -51,7 +51,7 @@ def score_file(
     *,
     input_format: str | None = None,
     rationale_format: str = "spans",
-    stride: int | None = None,
+    stride: int | str | None = OWN_STRIDE,
     skip_errors: bool = False,
     show_progress: bool = True,
 ) -> ScoringSummary:
@@ -64,7 +64,7 @@ def score_file(
         output_path: A `.csv`, `.jsonl` or `.parquet` file; see [`~modeling_empathy.scoring.score_writer.ScoreWriter`].
         input_format: Of the input; by its ending when left out.
         rationale_format: `"spans"`, or `"mask"` as the original has it: 0 and 1 for each token up to the length that
-            the model was trained with (with `stride`, all of the response's), whatever the level.
+            the model was trained with (with a `stride`, all of the response's), whatever the level.
         stride: As in [`~modeling_empathy.model.pipeline_empathy.EmpathyPipeline`].
         skip_errors: Whether a row that can't be used is listed in `{output_path}.errors.jsonl` and left out, instead
             of being an error.
@@ -95,12 +95,13 @@ def score_file(
         mechanisms = [mechanism for engine in engines for mechanism in engine.config.mechanisms]
         if len(set(mechanisms)) < len(mechanisms):
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
+        has_masks = rationale_format == "mask"
         _check_lengths(stride, engines)
         writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
         # Entered last and so left first: the file is closed before it is moved into place.
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
-            for chunk, encodings, upcoming in _tokenized_ahead(pairs, engines, stride):
+            for chunk, encodings, upcoming in _tokenized_ahead(pairs, engines, stride, has_masks):
 
                 def progress(done: int, upcoming: Future[Any] = upcoming) -> None:
                     # A row further on that can't be used costs a batch, not the chunk before it.
@@ -117,7 +118,7 @@ def score_file(
     return summary
 
 
-def _check_lengths(stride: int | None, engines: Sequence[ScoringEngine]) -> None:
+def _check_lengths(stride: int | str | None, engines: Sequence[ScoringEngine]) -> None:
     for engine in engines:
         try:
             checked_lengths(engine.tokenizer, engine.config, stride=stride)
@@ -126,7 +127,7 @@ def _check_lengths(stride: int | None, engines: Sequence[ScoringEngine]) -> None
 
 
 def _tokenized_ahead(
-    pairs: Iterator[InputPair], engines: Sequence[ScoringEngine], stride: int | None
+    pairs: Iterator[InputPair], engines: Sequence[ScoringEngine], stride: int | str | None, has_masks: bool
 ) -> Iterator[tuple[list[InputPair], list[list[EncodedPair]], Future[Any]]]:
     """Chunks of pairs, tokenized for each engine, and the one that another thread makes meanwhile."""
 
@@ -136,7 +137,8 @@ def _tokenized_ahead(
         chunk = list(islice(pairs, PAIRS_PER_CHUNK))
         posts = [(seeker_post, response_post) for _, seeker_post, response_post in chunk]
         first = next(starts)
-        return chunk, [engine.encode(posts, stride=stride, first=first) for engine in engines]
+        encoded = [engine.encode(posts, stride=stride, first=first, token_mask=has_masks) for engine in engines]
+        return chunk, encoded
 
     # A thread is enough: tokenizers and torch let go of the interpreter while they work. One worker, so that chunks
     # are read in their order; one chunk ahead, so that memory holds two.

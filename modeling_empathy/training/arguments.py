@@ -66,6 +66,11 @@ class ConfigArguments:
     lambda_context: float = HfArg(
         default=0.0, help="Weight of the loss that asks which seeker post of the batch a response answers."
     )
+    window_stride: int | None = HfArg(
+        default=32,
+        help="Written into the model, which then scores longer responses to their end, in windows that share this "
+        "many tokens; with null in a file, and in a model that attends to padding, it cuts them.",
+    )
     head_dropout: float = HfArg(
         default=0.1, help="Dropout of what the cross-attention adds and before the rationale head."
     )
@@ -81,6 +86,7 @@ class ConfigArguments:
                 "lambda_EI": NOT_NEGATIVE,
                 "lambda_RE": NOT_NEGATIVE,
                 "lambda_context": NOT_NEGATIVE,
+                "window_stride": COUNT_OR_NONE,
                 "head_dropout": SHARE,
                 "level_dropout": SHARE,
             },
@@ -88,7 +94,10 @@ class ConfigArguments:
 
     def config_options(self) -> dict[str, Any]:
         """These options as keywords of [`EmpathyConfig`]."""
-        return {option.name: getattr(self, option.name) for option in fields(ConfigArguments)}
+        options = {option.name: getattr(self, option.name) for option in fields(ConfigArguments)}
+        if self.attend_to_padding:
+            options["window_stride"] = None
+        return options
 
 
 @dataclass

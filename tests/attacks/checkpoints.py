@@ -282,6 +282,10 @@ ATTACKS: list[Attack] = [
     damaged("level weights that are numbers", config(level_weights=[1, 1, 1]), "level_weights=1: expected a list"),
     damaged("a loss weight below 0", config(lambda_EI=-1), "lambda_EI=-1"),
     damaged("a loss weight that is no number", config(lambda_RE="x"), "lambda_RE='x'"),
+    *(
+        damaged(f"a stride that is {value!r}", config(window_stride=value), f"window_stride={value!r}")
+        for value in (-1, 1.5, "x", True)
+    ),
     damaged("a negative weight of the matching loss", config(lambda_context=-1), "lambda_context=-1"),
     damaged("a dropout above 1", config(head_dropout=1.5), "head_dropout=1.5"),
     damaged("a level dropout that is a text", config(level_dropout="0.1"), "level_dropout='0.1'"),
