@@ -74,7 +74,7 @@ def _embedded_from_hub() -> str:
                 f"({first_line(error).rstrip('.')}): {_INSTALL_IT}, or go online once."
             ) from None
         if found != expected:
-            # The file itself, of which the cache has a link in its place: without the link alone it would be taken anew.
+            # The file itself, to which the cache has links: one that is removed alone would be made anew.
             raise InputError(
                 f"{path.resolve()}: {name} of {EMBEDDED_ON_HUB} has the sha256 {found} here, and {expected} in the "
                 f"version {EMBEDDED_REVISION}: remove the file and go online, or {_INSTALL_IT}."

@@ -1,4 +1,4 @@
-"""Encoders and their tokenizers: the embedded one without its package, and the tokenizers that the original code has."""
+"""Encoders and their tokenizers: the embedded one without its package, and tokenizers as the original has them."""
 
 import json
 import os

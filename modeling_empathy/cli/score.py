@@ -87,13 +87,14 @@ def score(
     """Score pairs (the original's test.py).
 
     The input has the columns id (or sp_id and rp_id), seeker_post and response_post. The output has them too, and for
-    each mechanism {ER,IP,EX}_label, the level 0, 1 or 2, and {ER,IP,EX}_rationale, the words that show it. It appears
-    whole or not at all, and memory levels off however long it is.
+    each mechanism {ER,IP,EX}_label, the level 0, 1 or 2, and {ER,IP,EX}_rationale, the words that show it, and last
+    model, which names what scored them. It appears whole or not at all, and memory levels off however long it is.
 
         empathy score --input_path pairs.csv
 
         empathy score --model output/corpus --input_path pairs.csv --output_path scores.csv
     """
+    from ..checkpoints.identity import joined_label
     from ..files.rows import format_of
     from ..files.text_lines import STDIN
     from ..model.encoded_pairs import OWN_STRIDE
@@ -141,6 +142,9 @@ def score(
         # No mistake of the command line, as scripts may want to know; and no success either.
         tell(f"empathy score: error: {error}")
         raise typer.Exit(1) from None
+    # On standard error, as the progress before it: what stands on standard output says what became of the pairs.
+    if summary.models:
+        tell(f"scored by {joined_label(summary.models)}")
     say(f"{summary.pairs} {'pair' if summary.pairs == 1 else 'pairs'} scored: {output_path}")
     if summary.truncated:
         say(f"  {summary.truncated} of them with a post longer than the model reads, scored without its end")

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from ..checkpoints.deltas import PRETRAINED
+from ..checkpoints.identity import ModelIdentity
 from ..errors import InputError
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.encoded_pairs import OWN_STRIDE, EncodedPair, checked_lengths, encode_pairs, pad
@@ -40,6 +41,7 @@ class ScoringEngine:
         config: The model's.
         tokens_per_batch: Tokens of one kind of post that are computed at once, padding included; what suits the device
             when left out.
+        identity: Which model it is, if it was loaded from a checkpoint.
 
     Raises:
         ValueError: If `tokens_per_batch` is no whole number from 1.
@@ -57,8 +59,9 @@ class ScoringEngine:
         tokenizer: PreTrainedTokenizerBase,
         config: EmpathyConfig,
         tokens_per_batch: int | None = None,
+        identity: ModelIdentity | None = None,
     ) -> None:
-        self.backend, self.tokenizer, self.config = backend, tokenizer, config
+        self.backend, self.tokenizer, self.config, self.identity = backend, tokenizer, config, identity
         on_cpu = backend.device.type == "cpu"
         if tokens_per_batch is None:
             tokens_per_batch = _TOKENS_PER_BATCH_ON_CPU if on_cpu else _TOKENS_PER_BATCH_ELSEWHERE
@@ -238,8 +241,9 @@ def load_engines(
     )
     engines = []
     for mechanism, name in checkpoints:
-        engines.append(ScoringEngine(*load_backend(backend, dtype, name, mechanism, tokenizer, device)))
-        mechanisms = engines[-1].config.mechanisms
+        loaded = load_backend(backend, dtype, name, mechanism, tokenizer, device)
+        engines.append(ScoringEngine(loaded.backend, loaded.tokenizer, loaded.config, identity=loaded.identity))
+        mechanisms = loaded.config.mechanisms
         if mechanism is not None and mechanisms != [mechanism]:
             raise InputError(
                 f"{name} scores {', '.join(mechanisms)}, not {mechanism} alone; a checkpoint of several mechanisms is "

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from ..checkpoints.identity import ModelIdentity
 from ..model.configuration_empathy import EmpathyConfig
 
 
@@ -45,8 +46,10 @@ class LoadedBackend(NamedTuple):
         backend: What computes.
         tokenizer: The checkpoint's.
         config: The checkpoint's.
+        identity: Which checkpoint it is.
     """
 
     backend: Backend
     tokenizer: PreTrainedTokenizerBase
     config: EmpathyConfig
+    identity: ModelIdentity

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 import torch
 
+from ..checkpoints.identity import model_identity
 from ..checkpoints.loading import checkpoint_tokenizer, load_model, named_tokenizer, resolve_device
 from ..errors import InputError, first_line
 from ..model.modeling_empathy import EmpathyModel
@@ -55,6 +56,7 @@ class OnnxBackend:
         precision: Which of the graphs.
 
     Attributes:
+        files: The graphs, and what holds their weights where these are too large for one file.
         source_hash: Of what the graphs were made from, as of [`~modeling_empathy.scoring.graph_source.source_hash`].
 
     Raises:
@@ -77,9 +79,10 @@ class OnnxBackend:
         if precision not in PRECISIONS:
             raise InputError(f"precision={precision!r}: the graphs are in fp32 or int8.")
         graphs_folder = _graphs_folder(folder, precision)
-        self._seeker_encoder, self._responses = (
-            _session(graph_path(graphs_folder, graph, precision)) for graph in (SEEKER_ENCODER, RESPONSES)
-        )
+        graphs = [graph_path(graphs_folder, graph, precision) for graph in (SEEKER_ENCODER, RESPONSES)]
+        self._seeker_encoder, self._responses = map(_session, graphs)
+        beside = [graph.with_name(f"{graph.name}.data") for graph in graphs]
+        self.files = [*graphs, *(path for path in beside if path.is_file())]
         self.source_hash = _common_source((self._seeker_encoder, self._responses), graphs_folder)
 
     def seeker_states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -114,7 +117,9 @@ def load_onnx(
     loaded_tokenizer = (
         checkpoint_tokenizer(folder, config) if tokenizer is None else named_tokenizer(tokenizer, config)
     )
-    return LoadedBackend(backend, loaded_tokenizer, config)
+    return LoadedBackend(
+        backend, loaded_tokenizer, config, model_identity(name, config.mechanisms, files=backend.files)
+    )
 
 
 def check_source(backend: OnnxBackend, model: EmpathyModel, folder: Path) -> None:

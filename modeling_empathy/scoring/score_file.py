@@ -7,13 +7,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
+from ..checkpoints.identity import ModelIdentity
 from ..errors import InputError, RowError
 from ..files.rows import FORMATS, format_of
 from ..files.whole_files import check_apart, whole_file
@@ -36,12 +37,14 @@ class ScoringSummary:
         truncated: Pairs of which a post was longer than the model reads.
         skipped: Rows that could not be used.
         errors_path: Where those are listed, if there were any.
+        models: What scored them; without those that were loaded from no checkpoint.
     """
 
     pairs: int = 0
     truncated: int = 0
     skipped: int = 0
     errors_path: Path | None = None
+    models: list[ModelIdentity] = field(default_factory=list)
 
 
 def score_file(
@@ -97,7 +100,8 @@ def score_file(
             raise InputError(f"The models score the same mechanism more than once: {', '.join(mechanisms)}.")
         has_masks = rationale_format == "mask"
         _check_lengths(stride, engines)
-        writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format)
+        summary.models = [engine.identity for engine in engines if engine.identity is not None]
+        writer = ScoreWriter(temporary, output_format, mechanisms, rationale_format, summary.models)
         # Entered last and so left first: the file is closed before it is moved into place.
         stack.callback(writer.close)
         with tqdm(unit=" pairs", desc="Scoring", disable=not show_progress) as bar:

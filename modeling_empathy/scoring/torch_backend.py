@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..checkpoints.identity import model_identity
 from ..checkpoints.loading import load_checkpoint, resolve_device
 from ..model.modeling_empathy import EmpathyModel
 from .interface import LoadedBackend, ResponseBatch
@@ -47,4 +48,5 @@ def load_torch(
     resolved = resolve_device(device)  # first, because it costs nothing
     model, loaded_tokenizer = load_checkpoint(name, mechanism, tokenizer)
     model.to(resolved, DTYPES[dtype])
-    return LoadedBackend(TorchBackend(model), loaded_tokenizer, model.config)
+    identity = model_identity(name, model.config.mechanisms)
+    return LoadedBackend(TorchBackend(model), loaded_tokenizer, model.config, identity)

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from modeling_empathy.checkpoints.deltas import PRETRAINED
@@ -40,7 +41,10 @@ def test_convert_there_and_back_and_score_with_three_models(tmp_path, monkeypatc
     for code in ("ER", "IP", "EX"):
         Path(f"{code}.pth").unlink()
     empathy("score", *paths, *mask, "three.csv")
-    assert Path("joined.csv").read_text() == Path("three.csv").read_text()
+    joined, three = (pd.read_csv(name) for name in ("joined.csv", "three.csv"))
+    assert joined.drop(columns="model").equals(three.drop(columns="model")) and len(joined) > 1
+    assert joined["model"].str.fullmatch("joined@[0-9a-f]{12}").all()
+    assert three["model"].str.fullmatch("ER ER@[0-9a-f]{12}; IP IP@[0-9a-f]{12}; EX EX@[0-9a-f]{12}").all()
     header = "id,seeker_post,response_post,ER_label,IP_label,EX_label,ER_rationale"
     assert Path("joined.csv").read_text().startswith(header)
     assert empathy("convert", "--reverse", "--model", "joined", "--output_path", "back/x.pth").splitlines() == [

@@ -1,5 +1,6 @@
 """Checkpoints as graphs for ONNX Runtime: they give what the model gives, and appear whole or not at all."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -137,6 +138,14 @@ def test_a_file_is_scored_by_the_graphs(exported, tmp_path):
     expected = written["torch", "fp32"]
     for rows in written.values():
         assert [(row["id"], row.keys()) for row in rows] == [(row["id"], row.keys()) for row in expected]
+    # The weights in torch, whatever they are computed in; and the graphs, of each precision others.
+    models = {way: {row["model"] for row in rows} for way, rows in written.items()}
+    assert all(len(labels) == 1 for labels in models.values()) and len(set.union(*models.values())) == 3
+    assert models["torch", "fp32"] == models["torch", "bf16"]
+    graphs = [exported["roberta"] / "onnx" / f"{name}.int8.onnx" for name in ("responses", "seeker_encoder")]
+    lines = [f"{hashlib.sha256(graph.read_bytes()).hexdigest()}  {graph.name}\n" for graph in graphs]
+    sha256 = hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert models["onnx", "int8"] == {f"{exported['roberta'].name}@{sha256[:12]}"}
     for row, reference in zip(written["onnx", "fp32"], expected, strict=True):
         for name in ("ER", "IP", "EX"):
             assert row[f"{name}_label"] == reference[f"{name}_label"]

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modeling_empathy import EmpathyPipeline
+from modeling_empathy.checkpoints.identity import ModelIdentity
 from modeling_empathy.errors import InputError, RowError
 from modeling_empathy.model.mechanisms import ABBREVIATIONS
 from modeling_empathy.scoring.engine import PAIRS_PER_CHUNK, ScoringEngine
@@ -86,7 +87,7 @@ def test_every_format_gives_what_the_pipeline_says_in_the_order_of_the_input(tmp
     assert (summary.pairs, summary.truncated, summary.skipped) == (5, 1, 0)
     rows = read_scores(tmp_path / f"scores.{target}")
     columns = [*HEADER, *(f"{code}_{part}" for part in ("label", "rationale") for code in ("ER", "IP", "EX"))]
-    assert list(rows[0]) == columns
+    assert list(rows[0]) == [*columns, "model"]
     assert [tuple(row[name] for name in HEADER) for row in rows] == PAIRS
     spans = 0
     for row, expected in zip(rows, pipeline()([pair[1:] for pair in PAIRS]), strict=True):
@@ -127,7 +128,7 @@ def test_models_of_one_mechanism_each_take_the_place_of_one_of_three(tmp_path):
     separate = [engine(mechanisms=["explorations"]), engine(mechanisms=["emotional_reactions"])]
     run(write_pairs(tmp_path, "csv"), tmp_path / "scores.jsonl", separate)
     rows = read_scores(tmp_path / "scores.jsonl")
-    assert list(rows[0])[3:] == ["EX_label", "ER_label", "EX_rationale", "ER_rationale"]
+    assert list(rows[0])[3:] == ["EX_label", "ER_label", "EX_rationale", "ER_rationale", "model"]
     for mechanism, code in (("explorations", "EX"), ("emotional_reactions", "ER")):
         scorer = pipeline(mechanisms=[mechanism])
         expected = [scorer(pair[1:])[mechanism]["level"] for pair in PAIRS]
@@ -135,6 +136,30 @@ def test_models_of_one_mechanism_each_take_the_place_of_one_of_three(tmp_path):
     with pytest.raises(InputError, match="more than once"):
         run(write_pairs(tmp_path, "csv"), tmp_path / "twice.jsonl", [separate[0], separate[0]])
     assert not (tmp_path / "twice.jsonl").exists()
+
+
+@pytest.mark.parametrize("target", ["csv", "jsonl", "parquet"])
+def test_every_row_says_which_model_scored_it_and_parquet_has_all_that_is_known(tmp_path, target):
+    reactions = ModelIdentity("somebody/reactions", "a" * 40 + "1" * 24, "1.2.3", ("emotional_reactions",))
+    others = ModelIdentity("others, joined", "b" * 64, "1.2.3", ("interpretations", "explorations"))
+    engines = [engine(mechanisms=list(identity.mechanisms)) for identity in (reactions, others)]
+    for one, identity in zip(engines, (reactions, others), strict=True):
+        one.identity = identity
+    scores = tmp_path / f"scores.{target}"
+    assert run(write_pairs(tmp_path, "csv"), scores, engines[:1]).models == [reactions]
+    assert {row["model"] for row in read_scores(scores)} == {"somebody/reactions@aaaaaaaaaaaa"}
+    run(write_pairs(tmp_path, "csv"), scores, engines)
+    models = [row["model"] for row in read_scores(scores)]
+    assert models == ["ER somebody/reactions@aaaaaaaaaaaa; IP,EX others, joined@bbbbbbbbbbbb"] * len(PAIRS)
+    if target == "parquet":
+        known = json.loads(pq.read_schema(scores).metadata[b"modeling_empathy.models"])
+        assert [model["sha256"] for model in known] == [reactions.sha256, others.sha256]
+        assert known[1] == {
+            "name": "others, joined",
+            "sha256": "b" * 64,
+            "package_version": "1.2.3",
+            "mechanisms": ["interpretations", "explorations"],
+        }
 
 
 def test_ids_may_be_numbers_or_the_two_posts_own(tmp_path):
