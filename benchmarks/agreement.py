@@ -43,7 +43,8 @@ def main() -> None:
         except InputError as error:
             print(f"| {way} | left out: {error} | | | | |")
             continue
-        encoded = engine.encode(pairs)
+        # Cut, as training and evaluation cut them.
+        encoded = engine.encode(pairs, stride=None)
         results = engine.score(encoded, token_mask=True)
         reference = reference or results
         for mechanism in engine.config.mechanisms:

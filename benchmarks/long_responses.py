@@ -36,7 +36,9 @@ def main() -> None:
     if not len(long):
         sys.exit("None is long enough to compare.")
     print("| mechanism | | accuracy | macro-F1 | characters' F1 | annotated responses |\n|---|---|---|---|---|---|")
-    ways: dict[str, dict[str, Any]] = {"cut": {}} | {f"stride {stride}": {"stride": stride} for stride in args.strides}
+    ways: dict[str, dict[str, Any]] = {"cut": {"stride": None}} | {
+        f"stride {stride}": {"stride": stride} for stride in args.strides
+    }
     pairs = list(zip(long["seeker_post"], long["response_post"], strict=True))
     results = {way: scorer(pairs, **options) for way, options in ways.items()}
     for mechanism in scorer.model.config.mechanisms:

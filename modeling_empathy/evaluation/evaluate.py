@@ -38,6 +38,9 @@ def evaluate_checkpoint(
 ) -> dict[str, dict[str, float]]:
     """Computes the metrics of some of a model's mechanisms.
 
+    Posts are cut to the model's `max_post_length`, as their labels are and as training cuts them, also where the model
+    scores long responses in windows.
+
     Args:
         model: In evaluation mode.
         tokenizer: The model's.

@@ -109,7 +109,8 @@ def checked_lengths(
     if isinstance(stride, str) and stride == OWN_STRIDE:
         # Where padding is seen, a window would have another result than the same words in a short response.
         is_cut = config.window_stride is None or config.attend_to_padding or token_mask
-        stride = None if is_cut else min(config.window_stride, capacity - 1)
+        # Checked anew: a program may have set it since the configuration was made.
+        stride = None if is_cut else min(whole_number("window_stride", config.window_stride, 0), capacity - 1)
     if stride is None:
         return max_length, None
     try:

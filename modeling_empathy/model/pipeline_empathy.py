@@ -73,16 +73,21 @@ class EmpathyPipeline(Pipeline):
     _load_feature_extractor = False
 
     @classmethod
-    def from_pretrained(cls, model: str | os.PathLike[str], **kwargs: Any) -> EmpathyPipeline:
+    def from_pretrained(
+        cls, model: str | os.PathLike[str], *, window_stride: Any = OWN_STRIDE, **kwargs: Any
+    ) -> EmpathyPipeline:
         """Loads model and tokenizer from a folder or the Hub.
 
         Args:
             model: The folder, or the repository's name.
+            window_stride: In place of what the model's configuration says; None to cut long responses.
             **kwargs: Those of `from_pretrained` (`revision`, `token`, `cache_dir`, `local_files_only`, `dtype`,
                 `device_map`, `attn_implementation`), and those of the pipeline (`device`, `batch_size`, the class's).
         """
         model_options = {name: kwargs.pop(name) for name in _MODEL_OPTIONS if name in kwargs}
         loaded, tokenizer = _load(model, **model_options)
+        if window_stride != OWN_STRIDE:
+            loaded.config.window_stride = window_stride
         return cls(model=loaded, tokenizer=tokenizer, **kwargs)
 
     @classmethod

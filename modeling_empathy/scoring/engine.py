@@ -73,14 +73,19 @@ class ScoringEngine:
         return cls(TorchBackend(model), tokenizer, model.config, **options)
 
     @classmethod
-    def from_pretrained(cls, model: str | None = None, **options: Any) -> ScoringEngine:
+    def from_pretrained(
+        cls, model: str | None = None, *, window_stride: Any = OWN_STRIDE, **options: Any
+    ) -> ScoringEngine:
         """The engine of a checkpoint.
 
         Args:
             model: A folder, or a name on the Hub; the model that is part of the package when left out.
+            window_stride: In place of what the model's configuration says; None to cut long responses.
             **options: `device`, `dtype` and `backend` of [`load_engines`].
         """
         [engine] = load_engines(model, **options)
+        if window_stride != OWN_STRIDE:
+            engine.config.window_stride = window_stride
         return engine
 
     def __call__(

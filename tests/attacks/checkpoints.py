@@ -123,6 +123,21 @@ def of_new_encoder(folder: Path) -> None:
     config(model_type="evil")(folder / "encoder")
 
 
+def scores_to_the_end(name: str, damage: Callable[[Path], object]) -> Attack:
+    """A response that a good checkpoint cuts must be scored to its end."""
+
+    def attempt(folder: Path) -> None:
+        shutil.copytree(good_checkpoint(), folder / "checkpoint")
+        write({"pairs.csv": f"id,seeker_post,response_post\n1,I failed.,{'I understand. ' * 40}\n"}, folder)
+        code, output = run(SCORE)
+        assert code == 0 and "scored without its end" in output, output
+        damage(folder / "checkpoint")
+        code, output = run(SCORE)
+        assert code == 0 and "scored without its end" not in output, output
+
+    return Attack(name, attempt)
+
+
 def scores_with_torchs_attention(name: str, damage: Callable[[Path], object]) -> Attack:
     """Kernels of elsewhere are left alone: scoring goes well without."""
 
@@ -286,6 +301,7 @@ ATTACKS: list[Attack] = [
         damaged(f"a stride that is {value!r}", config(window_stride=value), f"window_stride={value!r}")
         for value in (-1, 1.5, "x", True)
     ),
+    scores_to_the_end("a stride that is longer than a window", config(window_stride=128)),
     damaged("a negative weight of the matching loss", config(lambda_context=-1), "lambda_context=-1"),
     damaged("a dropout above 1", config(head_dropout=1.5), "head_dropout=1.5"),
     damaged("a level dropout that is a text", config(level_dropout="0.1"), "level_dropout='0.1'"),

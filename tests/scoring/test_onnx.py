@@ -125,6 +125,19 @@ def test_eight_bits_come_close(exported):
     assert 1e-4 < differences.max() < 0.05, "not what 8 bits make of it"
 
 
+def test_graphs_score_a_long_response_to_its_end_as_torch_does(exported):
+    pair = ("I feel alone", "I am so sorry. What happened? " * 30)
+    ways = [
+        ScoringEngine.from_pretrained(str(exported["roberta"]), backend=backend, window_stride=8)
+        for backend in ("torch", "onnx")
+    ]
+    expected, given = (next(engine([pair], return_all_scores=True)) for engine in ways)
+    assert given["truncated"] == expected["truncated"] == {"seeker_post": False, "response_post": False}
+    for mechanism in ways[0].config.mechanisms:
+        assert given[mechanism]["scores"] == pytest.approx(expected[mechanism]["scores"], abs=1e-4)
+    assert next(ways[1]([pair], stride=None))["truncated"]["response_post"]
+
+
 def test_a_file_is_scored_by_the_graphs(exported, tmp_path):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("id,seeker_post,response_post\n1,I feel alone,What happened?\n2,So tired,I am so sorry. Why?\n")

@@ -1,19 +1,23 @@
 """No word of a response is left out in silence: windows are the default where a model's configuration has a stride."""
 
+import math
 import pickle
 
 import pytest
+import torch
 
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel, EmpathyPipeline, ScoringEngine
+from modeling_empathy.checkpoints.joined_models import join_models
 from modeling_empathy.cli.app import app
 from modeling_empathy.errors import InputError
 from modeling_empathy.scoring.engine import load_engines
 from modeling_empathy.scoring.score_file import score_file
 from modeling_empathy.training.parsing import parse_arguments
-from tests.command_lines import refused_by
+from tests.command_lines import printed_by, refused_by
 from tests.csv_files import write_csv
 from tests.model.test_pipeline_empathy import LONG_RESPONSE, PAIRS, assert_same, pipeline_for
 from tests.scoring.test_score_file import read_scores
+from tests.tiny_models import tiny_model
 
 
 LONG = (PAIRS[0][0], LONG_RESPONSE)
@@ -53,6 +57,34 @@ def test_what_is_shown_behind_the_cut_counts(way):
 
 
 @pytest.mark.parametrize("way", ["pipeline", "engine"])
+def test_a_level_that_only_the_end_shows_is_found(way):
+    scorer = scorer_with()
+    seeker = PAIRS[0][0]
+    # Each a token of its own in whatever vocabulary the tokenizer has learnt, so that all windows of one are the same.
+    texts = ["? " * 60, "! " * 60]
+    scores = [scorer((seeker, text), return_all_scores=True)["explorations"]["scores"] for text in texts]
+    odds = [math.log(of_text["strong"] / of_text["no"]) for of_text in scores]
+    # Random weights see more in one than in the other; so, that one is strong and the other not there.
+    with torch.no_grad():
+        scorer.model.mechanism_heads["explorations"].level.output.bias += torch.tensor([sum(odds) / 2, -20.0, 0.0])
+    score = both(scorer)[way]
+    quiet, shown = sorted(texts, key=lambda text: odds[texts.index(text)])
+    assert [score((seeker, text))["explorations"]["level"] for text in (quiet, shown)] == [0, 2], "the premise"
+
+    pair = (seeker, quiet + shown)
+    cut, by_default = score(pair, stride=None, threshold=0), score(pair, threshold=0)
+    assert (cut["explorations"]["level"], cut["truncated"]) == (0, CUT)
+    assert (by_default["explorations"]["level"], by_default["truncated"]) == (2, WHOLE)
+    assert max(span["end"] for span in by_default["explorations"]["rationales"]) > len(quiet)
+
+
+@pytest.mark.parametrize("way", ["pipeline", "engine"])
+def test_a_seeker_post_is_cut_all_the_same_and_the_result_says_so(way):
+    truncated = both(scorer_with())[way]((LONG_RESPONSE, LONG_RESPONSE))["truncated"]
+    assert truncated == {"seeker_post": True, "response_post": False}
+
+
+@pytest.mark.parametrize("way", ["pipeline", "engine"])
 def test_a_model_without_a_stride_or_that_attends_to_padding_cuts_as_before(way):
     for config in ({"window_stride": None}, {"family": "roberta", "attend_to_padding": True}):
         score = both(scorer_with(**config))[way]
@@ -88,6 +120,7 @@ def test_a_pipeline_keeps_what_it_was_made_with():
     assert masking(LONG, token_mask=False)["truncated"] == WHOLE
     again = pickle.loads(pickle.dumps(ScoringEngine.of_model(scorer.model, scorer.tokenizer)))
     assert next(again([LONG]))["truncated"] == WHOLE
+    assert next(again([LONG], stride=None))["truncated"] == CUT
 
 
 def test_a_checkpoint_keeps_its_stride_and_loading_can_switch_it_off(tmp_path):
@@ -97,6 +130,12 @@ def test_a_checkpoint_keeps_its_stride_and_loading_can_switch_it_off(tmp_path):
     assert EmpathyPipeline.from_pretrained(tmp_path)(LONG)["truncated"] == WHOLE
     model = EmpathyModel.from_pretrained(tmp_path, window_stride=None)
     assert EmpathyPipeline(model=model, tokenizer=scorer.tokenizer)(LONG)["truncated"] == CUT
+    assert EmpathyPipeline.from_pretrained(tmp_path, window_stride=None)(LONG)["truncated"] == CUT
+    assert next(ScoringEngine.from_pretrained(str(tmp_path), window_stride=None)([LONG]))["truncated"] == CUT
+    engine = ScoringEngine.from_pretrained(str(tmp_path), window_stride=3)
+    assert_same(next(engine([LONG])), scorer(LONG, stride=3))
+    engine.config.window_stride = None
+    assert next(engine([LONG]))["truncated"] == CUT
     # As in a file that was written before there was such a value.
     assert EmpathyConfig().window_stride is None
 
@@ -105,9 +144,14 @@ def test_new_training_writes_a_stride_but_where_padding_is_seen():
     for argv, expected in (([], 32), (["--window_stride", "8"], 8), (["--attend_to_padding", "true"], None)):
         model_args, _, _ = parse_arguments([*argv, "--output_dir", "unused"])
         assert EmpathyConfig(**model_args.config_options()).window_stride == expected
-    for recipe, expected in (("embedded", 32), ("roberta-base", 32), ("original", None)):
+    for recipe, expected in (("embedded", 32), ("separate", 32), ("roberta-base", 32), ("original", None)):
         model_args, _, _ = parse_arguments(["--recipe", recipe, "--output_dir", "unused"])
         assert model_args.config_options()["window_stride"] == expected
+
+
+def test_models_of_a_mechanism_each_keep_their_stride_when_they_are_joined():
+    models = [tiny_model(mechanisms=[mechanism], window_stride=8) for mechanism in MECHANISMS]
+    assert join_models(models).config.window_stride == 8
 
 
 def test_a_file_is_scored_to_its_end_unless_it_is_said_to_be_cut(tmp_path):
@@ -129,7 +173,10 @@ def test_a_file_is_scored_to_its_end_unless_it_is_said_to_be_cut(tmp_path):
     [row] = read_scores(tmp_path / "default.jsonl")
     expected = scorer(LONG, stride=6)
     assert row["EX_label"] == expected["explorations"]["level"]
-    message = refused_by(app, "score", "--input_path", source, "--stride", 4, "--no_windows")
+    command = ("score", "--model", tmp_path / "model", "--input_path", source)
+    for options, is_cut in (((), False), (("--no_windows",), True), (("--stride", 3), False)):
+        assert ("scored without its end" in printed_by(app, *command, *options)) == is_cut
+    message = refused_by(app, *command, "--stride", 4, "--no_windows")
     assert "--stride and --no_windows" in message
 
 
@@ -137,6 +184,15 @@ def test_a_file_is_scored_to_its_end_unless_it_is_said_to_be_cut(tmp_path):
 def test_a_stride_in_a_configuration_is_a_whole_number(stride):
     with pytest.raises(ValueError, match=r"window_stride=.*whole number"):
         EmpathyConfig(window_stride=stride)
+
+
+@pytest.mark.parametrize("way", ["pipeline", "engine"])
+@pytest.mark.parametrize("stride", [-4, 1.5, "x", True])
+def test_a_stride_that_a_program_sets_is_checked_by_its_own_name(way, stride):
+    scorer = scorer_with()
+    scorer.model.config.window_stride = stride
+    with pytest.raises(ValueError, match=r"^window_stride=.*whole number"):
+        both(scorer)[way](LONG)
 
 
 def test_a_stride_that_is_none_is_named():

@@ -77,6 +77,7 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["metrics"]["test"].items() >= test_metrics.items()
     assert metrics["arguments"]["training"]["seed"] == 12 and metrics["versions"]["torch"] == torch.__version__
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["window_stride"] == 32
 
     assert metrics["data"]["provenance"]["name"] == "other" and metrics["data"]["pairs"]["train"] > 30
     card = (tmp_path / "out" / "README.md").read_text()
@@ -275,6 +276,7 @@ def test_the_published_recipe_trains_a_model_for_each_mechanism_and_joins_them(i
     joined = EmpathyModel.from_pretrained(folder)
     assert joined.config.mechanisms == list(MECHANISMS) and not joined.config.share_responder_encoder
     assert joined.config.attend_to_padding and joined.config.max_post_length == 32
+    assert joined.config.window_stride is None, "a window would see other padding"
     scorer = EmpathyPipeline.from_pretrained(folder)
     pair = ("I feel low", "I am SO sorry. What happened?")
     together = scorer(pair)
