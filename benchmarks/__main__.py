@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each measurement, whose median counts")
     parser.add_argument("--macro_f1", help="what the published way reaches when it trains, if it is known")
     parser.add_argument(
-        "--model", help="a trained checkpoint: start-up, memory and reduced precision are measured with it"
+        "--model", help="a trained checkpoint: start-up, memory, reduced precision and windows are measured with it"
     )
     args = parser.parse_args()
     data = ["--data_dir", args.data_dir] if args.data_dir else []
@@ -41,6 +41,7 @@ def main() -> None:
         commands["start-up"] = ["start_up", args.model, *runs]
         commands["memory"] = ["scoring_memory", *data, "--model", args.model, "--pairs", "1000", "10000", "20000"]
         commands["reduced precision"] = ["agreement", args.model, *data]
+        commands["windows"] = ["windows", args.model, *data, *runs]
     args.output_dir.mkdir(parents=True, exist_ok=True)
     results, text = [], f"# Speed\n\n{', '.join(f'{name} {value}' for name, value in described().items())}\n"
     for title, (module, *options) in commands.items():
