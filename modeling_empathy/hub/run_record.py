@@ -33,7 +33,15 @@ _ARGUMENTS = {
         "level_smoothing",
         "original_tokenization",
     ),
-    "data": ("max_length", "unannotated", "salt", "train_on_everything", "extra_data", "extra_weight"),
+    "data": (
+        "max_length",
+        "unannotated",
+        "salt",
+        "train_on_everything",
+        "extra_data",
+        "extra_weight",
+        "mismatched_weight",
+    ),
     "training": (
         "seed",
         "num_train_epochs",

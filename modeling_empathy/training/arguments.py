@@ -173,11 +173,16 @@ class DataArguments:
     extra_weight: float = HfArg(
         default=1.0, help="How often an epoch has each pair of --extra_data; of a fraction, as many of them."
     )
+    mismatched_weight: float = HfArg(
+        default=0.0,
+        help="How often an epoch has each response that speaks of something particular beside a seeker post that it "
+        "does not answer, where it shows nothing; 0: not at all.",
+    )
     strict: bool = HfArg(default=False, help="Stop where a rationale can't be aligned to its response.")
     data_cache_dir: str | None = HfArg(default=None, help="Where the built data set is kept.")
 
     def __post_init__(self) -> None:
-        check_ranges(self, {"max_length": TOKENS, "extra_weight": NOT_NEGATIVE})
+        check_ranges(self, {"max_length": TOKENS, "extra_weight": NOT_NEGATIVE, "mismatched_weight": NOT_NEGATIVE})
 
 
 # Of transformers' arguments those that make no training, or another than was asked for, when they are out of it.

@@ -18,6 +18,7 @@ from ..corpus.splits import is_of_development
 from ..encoders import load_tokenizer
 from ..errors import InputError
 from .arguments import DataArguments, ModelArguments
+from .mismatched import mismatched_pairs
 
 
 CONTRAST = "contrast"
@@ -51,11 +52,11 @@ def read_corpus(
             )
         if data_args.train_on_everything:
             corpus = datasets.DatasetDict(train=datasets.concatenate_datasets(list(corpus.values())))
-        if data_args.extra_data is not None:
-            corpus["train"] = _with_extra(corpus["train"], model_args, data_args)
+        corpus["train"] = _with_more(corpus["train"], model_args, data_args)
         return corpus
-    if data_args.extra_data is not None:
-        raise InputError("--extra_data goes beside a corpus: leave it out with --train_path.")
+    for name in ("extra_data", "mismatched_weight"):
+        if getattr(data_args, name):
+            raise InputError(f"--{name} goes beside a corpus: leave it out with --train_path.")
     paths = {
         "train": data_args.train_path,
         "validation": data_args.dev_path if do_eval else None,
@@ -73,27 +74,49 @@ def config_name(model_args: ModelArguments) -> str:
     return "all" if len(model_args.mechanisms) > 1 else model_args.mechanisms[0]
 
 
-def _with_extra(train: datasets.Dataset, model_args: ModelArguments, data_args: DataArguments) -> datasets.Dataset:
-    """The pairs that are trained on, those of `--extra_data` behind them as often as their weight says."""
-    name, options = config_name(model_args), {"cache_dir": data_args.data_cache_dir}
+def _with_more(train: datasets.Dataset, model_args: ModelArguments, data_args: DataArguments) -> datasets.Dataset:
+    """The pairs that are trained on, and behind them those of `--extra_data` and mismatched ones, by their weights."""
+    parts = [train]
+    if data_args.extra_data is not None:
+        extra = _extra(model_args, data_args).select_columns(train.column_names)
+        parts.append(_repeated(extra, data_args.extra_weight, f"--extra_data {data_args.extra_data}"))
+    if data_args.mismatched_weight:
+        if config_name(model_args) != "all":
+            raise InputError("--mismatched_weight: what a response shows is known of all mechanisms alone.")
+        # Of each pair once, however often it is trained on.
+        once = datasets.concatenate_datasets([train, *([extra] if data_args.extra_data is not None else [])])
+        mismatched = mismatched_pairs(once)
+        parts.append(_repeated(mismatched, data_args.mismatched_weight, "--mismatched_weight"))
+    return datasets.concatenate_datasets(parts)
+
+
+def _extra(model_args: ModelArguments, data_args: DataArguments) -> datasets.Dataset:
+    name, cache = config_name(model_args), data_args.data_cache_dir
     if data_args.extra_data != CONTRAST:
-        read = load_epitome(name, data_dir=data_args.extra_data, strict=data_args.strict, **options)
-        extra = datasets.concatenate_datasets(list(read.values()))
-    else:
-        suite = load_epitome(name, source=CONTRAST, **options)
-        halves = ("train", "test") if data_args.train_on_everything else ("train",)
-        extra = datasets.concatenate_datasets([suite[half] for half in halves])
-        if data_args.development:
-            extra = of_families(extra, [name for name, family in families().items() if family.split == "train"])
+        read = load_epitome(name, data_dir=data_args.extra_data, strict=data_args.strict, cache_dir=cache)
+        return datasets.concatenate_datasets(list(read.values()))
+    suite = load_epitome(name, source=CONTRAST, cache_dir=cache)
+    halves = ("train", "test") if data_args.train_on_everything else ("train",)
+    extra = datasets.concatenate_datasets([suite[half] for half in halves])
+    if not data_args.development:
+        return extra
+    return of_families(extra, [family for family, known in families().items() if known.split == "train"])
+
+
+def _repeated(rows: datasets.Dataset, weight: float, named: str) -> datasets.Dataset:
+    """The rows as often as the weight says, of a fraction as many of them.
+
+    Raises:
+        InputError: If none is left.
+    """
     # By the hash of their ids: the same pairs each time, whatever the order of the files.
-    ids = list(extra["rp_id"])
-    ranked = sorted(range(len(extra)), key=lambda row: hashlib.sha1(ids[row].encode()).digest())
-    times, part = divmod(data_args.extra_weight, 1)
-    rows = [*range(len(extra))] * int(times) + sorted(ranked[: round(part * len(extra))])
-    if not rows:
-        weighted = f"--extra_data {data_args.extra_data} with --extra_weight {data_args.extra_weight}"
-        raise InputError(f"{weighted}: there are no pairs to train on.")
-    return datasets.concatenate_datasets([train, extra.select_columns(train.column_names).select(rows)])
+    ids = list(rows["rp_id"])
+    ranked = sorted(range(len(rows)), key=lambda row: hashlib.sha1(ids[row].encode()).digest())
+    times, part = divmod(weight, 1)
+    chosen = [*range(len(rows))] * int(times) + sorted(ranked[: round(part * len(rows))])
+    if not chosen:
+        raise InputError(f"{named}: with a weight of {weight} there are no pairs to train on.")
+    return rows.select(chosen)
 
 
 def suite_to_measure(model_args: ModelArguments, data_args: DataArguments) -> datasets.Dataset:

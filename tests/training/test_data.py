@@ -107,3 +107,17 @@ def test_a_weight_is_a_number_from_0(folder, tmp_path, weight, capsys):
     with pytest.raises(SystemExit):
         splits(folder, tmp_path, "--extra_data", "contrast", "--extra_weight", weight)
     assert "extra_weight" in capsys.readouterr().err
+
+
+def test_mismatched_pairs_come_once_for_each_response_by_their_weight(folder, tmp_path):
+    extra = ("--extra_data", "contrast", "--extra_weight", 2)
+    alone = splits(folder, tmp_path, *extra)["train"]
+    trained = splits(folder, tmp_path, *extra, "--mismatched_weight", 1)["train"]
+    twice = splits(folder, tmp_path, *extra, "--mismatched_weight", 2)["train"]
+    added = len(trained) - len(alone)
+    assert added > 50 and len(twice) - len(alone) == 2 * added
+    assert list(trained["rp_id"])[: len(alone)] == list(alone["rp_id"])
+    for row in trained.select(range(len(alone), len(trained))):
+        assert row["explorations"]["level"] == row["interpretations"]["level"] == 0
+    with pytest.raises(InputError, match="--mismatched_weight: what a response shows"):
+        splits(folder, tmp_path, "--mechanisms", "explorations", "--mismatched_weight", 1)
