@@ -30,6 +30,8 @@ OPTIONS = {
     "lambda_RE": 0.3,
     "head_dropout": 0.4,
     "level_dropout": 0.6,
+    "lambda_context": 0.7,
+    "window_stride": None,
 }
 
 
