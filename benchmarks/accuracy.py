@@ -33,6 +33,7 @@ from benchmarks.accuracy_tables import markdown
 from benchmarks.paired_bootstrap import Estimate, Values, estimates, mean_of, resampled_weights, scores_of, values_of
 from modeling_empathy.checkpoints.loading import load_checkpoint, resolve_device
 from modeling_empathy.errors import InputError
+from modeling_empathy.evaluation.behaviour import weak_families
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
 from modeling_empathy.files.whole_files import write_whole
 from modeling_empathy.model.mechanisms import IDS
@@ -225,7 +226,8 @@ def compare(runs: Sequence[Run], baseline: str, resamples: int, data_dir: str | 
             for recipe, means in by_salt.items()
             if recipe != baseline and (difference := _difference(means, by_salt.get(baseline, {})))
         },
-        "original": {recipe: _mean_original(entries, recipe) for recipe in by_salt},
+        "original": {recipe: _mean_over_runs(entries, recipe, "original") for recipe in by_salt},
+        "behaviour": {recipe: _mean_over_runs(entries, recipe, "behaviour") for recipe in by_salt},
         "runs": list(entries.values()),
     }
 
@@ -253,7 +255,7 @@ def _values_of_runs(
             remarks.append(f"{run}: its predictions give other values than its metrics.json has: {', '.join(unlike)}.")
         counts = {"pairs": len(pairs[run.salt]), "seeker_posts": len({post for post, _ in pairs[run.salt]})}
         entries[run] = {"recipe": run.recipe, "salt": run.salt, "seed": run.seed, "folder": str(run.folder)}
-        entries[run] |= {**counts, "metrics": read}
+        entries[run] |= {**counts, "metrics": read, "behaviour": _behaviour(_read(run.folder))}
     return values, entries
 
 
@@ -302,11 +304,28 @@ def original_definition(run: Run, data_dir: str | None, remarks: list[str]) -> d
     return metrics
 
 
-def _mean_original(entries: Mapping[Run, Mapping[str, Any]], recipe: str) -> dict[str, float] | None:
+def _behaviour(record: Mapping[str, Any]) -> dict[str, float] | None:
+    """What a run's record has of the behaviour suite, in a number each; None where it was not measured."""
+    measured = record.get("behaviour")
+    if measured is None:
+        return None
+    return {
+        "accuracy": measured["accuracy"],
+        "needs_seeker_post": measured["needs_seeker_post"]["accuracy"],
+        "confident_errors": measured["confident_errors"]["share"],
+        "weakest_family": min(family["accuracy"] for family in measured["families"].values()),
+        "weak_families": len(weak_families(measured)),
+        "direction": measured["direction"]["accuracy"],
+        "typos": measured["invariance"]["typos"],
+    }
+
+
+def _mean_over_runs(entries: Mapping[Run, Mapping[str, Any]], recipe: str, part: str) -> dict[str, float] | None:
+    """Of a recipe's runs that have this part, the mean over seeds, then salts."""
     by_salt: dict[str, list[Values]] = {}
     for run, entry in entries.items():
-        if run.recipe == recipe and entry["original"] is not None:
-            values = {name: np.array(value) for name, value in entry["original"].items()}
+        if run.recipe == recipe and entry[part] is not None:
+            values = {name: np.array(value) for name, value in entry[part].items()}
             by_salt.setdefault(run.salt, []).append(values)
     if not by_salt:
         return None

@@ -13,6 +13,15 @@ RATIONALES_TABLE = {
     "token-F1 (shown)": "shown_token_f1_macro",
     "IOU-F1 (shown)": "shown_iou_f1_macro",
 }
+SUITE_TABLE = {
+    "cells right": "accuracy",
+    "where only the seeker post decides": "needs_seeker_post",
+    "confident errors": "confident_errors",
+    "the weakest family": "weakest_family",
+    "families below .8": "weak_families",
+    "minimal pairs in order": "direction",
+    "kept with typos": "typos",
+}
 ORIGINAL_TABLE = {"accuracy": "accuracy", "macro-F1": "macro_f1", "token-F1": "token_f1", "IOU-F1": "iou_f1"}
 
 
@@ -47,6 +56,12 @@ def markdown(content: Mapping[str, Any]) -> str:
     original = {recipe: metrics for recipe, metrics in content["original"].items() if metrics is not None}
     if original:
         lines += _table("The original's definitions", ORIGINAL_TABLE, rows[:-1], original, _short)
+    measured = {recipe: figures for recipe, figures in content["behaviour"].items() if figures is not None}
+    if measured:
+        header = f"| recipe | {' | '.join(SUITE_TABLE)} |"
+        lines += ["", "## The behaviour suite's held-out families", "", header, "|---" * (len(SUITE_TABLE) + 1) + "|"]
+        for recipe, figures in measured.items():
+            lines.append(f"| {recipe} | {' | '.join(_short(figures[name]) for name in SUITE_TABLE.values())} |")
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import datasets
+import numpy as np
 
 from ..errors import InputError, shortened
 from ..files.rows import Row, check_columns, csv_header, read_rows
@@ -43,6 +44,20 @@ def row_features(
         annotation["rationale_labels"] = [datasets.Value("int8")]
     texts = {column: datasets.Value("string") for column in (*TEXTS, *marks)}
     return datasets.Features(texts | ({mechanism: annotation for mechanism in mechanisms} or annotation))
+
+
+def is_single(rows: datasets.Dataset) -> bool:
+    """Whether the rows have the columns of a single mechanism, and not one for each."""
+    return "level" in rows.column_names
+
+
+def annotated_levels(rows: datasets.Dataset, mechanisms: Sequence[str]) -> np.ndarray:
+    """`(row, mechanism)`, of rows that have these mechanisms or that single one."""
+    if is_single(rows):
+        return np.array(rows["level"])[:, None]
+    # Of no rows too it has a column for each mechanism.
+    columns = [np.array([annotation["level"] for annotation in rows[name]], dtype=int) for name in mechanisms]
+    return np.stack(columns, axis=-1)
 
 
 def annotation_of(response_post: str, level: int, spans: Iterable[tuple[int, int]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from ..corpus.annotated_files import annotated_levels
 from ..corpus.contrast import Family
 from .perturbations import PERTURBATIONS
 from .tables import markdown_table
@@ -51,7 +52,7 @@ def measure_behaviour(
         - `direction`: of each two responses of a minimal pair whose annotated levels differ (`pairs`), how often the
           one with the higher level has the higher expected level (`right`, `accuracy`).
     """
-    annotated = _annotated_levels(rows, mechanisms)
+    annotated = annotated_levels(rows, mechanisms)
     probabilities = probabilities_of(rows)
     levels = probabilities.argmax(-1)
     is_right = levels == annotated
@@ -125,14 +126,6 @@ def _share(part: int, whole: int) -> str:
 def _counted(is_right: np.ndarray) -> dict[str, Any]:
     right, cells = int(is_right.sum()), int(is_right.size)
     return {"cells": cells, "right": right, "accuracy": right / cells if cells else None}
-
-
-def _annotated_levels(rows: datasets.Dataset, mechanisms: Sequence[str]) -> np.ndarray:
-    """`(row, mechanism)`."""
-    if "level" in rows.column_names:  # of a single mechanism
-        return np.array(rows["level"])[:, None]
-    columns = [[annotation["level"] for annotation in rows[mechanism]] for mechanism in mechanisms]
-    return np.array(columns).T
 
 
 def _with_responses(rows: datasets.Dataset, change: Callable[[str], str]) -> datasets.Dataset:

@@ -64,8 +64,8 @@ class EmpathyConfig(PreTrainedConfig):
         head_dropout: Dropout of what the cross-attention adds and before the rationale head.
         level_dropout: Dropout of the attention weights and in the level head; `head_dropout` when left out.
         max_post_length: Tokens of a post, special tokens included, that training saw; longer seeker posts are cut.
-        window_stride: Longer responses are scored to their end, in windows that share this many tokens; without it, as
-            in older checkpoints, and in models that attend to padding they are cut.
+        window_stride: Longer responses are scored to their end, in windows that share this many tokens, at
+            most half of each; without it, as in older checkpoints, and in models that attend to padding they are cut.
         initializer_range: Standard deviation of freshly initialized linear layers.
 
     Raises:

@@ -83,7 +83,7 @@ def checked_lengths(
         config: The model's.
         max_length: Tokens of a post, special tokens included; the model's `max_post_length` when left out.
         stride: Tokens that windows of a long response share; None to cut it. Left out, it is the model's
-            `window_stride`, or as many as windows of `max_length` tokens can share.
+            `window_stride`, or half of a window where that is less: windows that move on by little cost much.
         token_mask: Whether results have token masks: these are of up to `max_length` tokens, and a response is cut for
             them unless a stride is given.
 
@@ -110,7 +110,7 @@ def checked_lengths(
         # Where padding is seen, a window would have another result than the same words in a short response.
         is_cut = config.window_stride is None or config.attend_to_padding or token_mask
         # Checked anew: a program may have set it since the configuration was made.
-        stride = None if is_cut else min(whole_number("window_stride", config.window_stride, 0), capacity - 1)
+        stride = None if is_cut else min(whole_number("window_stride", config.window_stride, 0), capacity // 2)
     if stride is None:
         return max_length, None
     try:

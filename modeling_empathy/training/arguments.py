@@ -125,6 +125,10 @@ class ModelArguments(ConfigArguments):
     )
 
 
+# Of the data arguments those that put something beside a corpus.
+BESIDE_A_CORPUS = ("extra_data", "extra_weight", "mismatched_weight")
+
+
 @dataclass
 class DataArguments:
     """The data it is trained on."""
@@ -171,7 +175,9 @@ class DataArguments:
         "which all pairs are.",
     )
     extra_weight: float = HfArg(
-        default=1.0, help="How often an epoch has each pair of --extra_data; of a fraction, as many of them."
+        default=1.0,
+        help="How often an epoch has each pair of --extra_data; of a fraction, as many of them; 0 leaves out what a "
+        "recipe has.",
     )
     mismatched_weight: float = HfArg(
         default=0.0,
@@ -183,6 +189,8 @@ class DataArguments:
 
     def __post_init__(self) -> None:
         check_ranges(self, {"max_length": TOKENS, "extra_weight": NOT_NEGATIVE, "mismatched_weight": NOT_NEGATIVE})
+        if self.extra_weight == 0:
+            self.extra_data = None
 
 
 # Of transformers' arguments those that make no training, or another than was asked for, when they are out of it.

@@ -81,12 +81,13 @@ def _with_more(train: datasets.Dataset, model_args: ModelArguments, data_args: D
         extra = _extra(model_args, data_args).select_columns(train.column_names)
         parts.append(_repeated(extra, data_args.extra_weight, f"--extra_data {data_args.extra_data}"))
     if data_args.mismatched_weight:
-        if config_name(model_args) != "all":
-            raise InputError("--mismatched_weight: what a response shows is known of all mechanisms alone.")
         # Of each pair once, however often it is trained on.
         once = datasets.concatenate_datasets([train, *([extra] if data_args.extra_data is not None else [])])
-        mismatched = mismatched_pairs(once)
-        parts.append(_repeated(mismatched, data_args.mismatched_weight, "--mismatched_weight"))
+        mismatched = mismatched_pairs(once, model_args.mechanisms)
+        if len(mismatched):
+            parts.append(_repeated(mismatched, data_args.mismatched_weight, "--mismatched_weight"))
+        else:
+            logger.warning("--mismatched_weight: no response speaks of something particular, so none is mismatched.")
     return datasets.concatenate_datasets(parts)
 
 

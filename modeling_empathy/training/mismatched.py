@@ -7,11 +7,14 @@ question about an exam is none to somebody who lost a dog (Lee et al., EACL 2023
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import datasets
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from ..corpus.annotated_files import annotated_levels, is_single
 from ..model.mechanisms import LEVELS
 
 
@@ -22,22 +25,28 @@ _STRONG = len(LEVELS) - 1
 _ABOUT_SOMETHING, _WARMTH = ("interpretations", "explorations"), "emotional_reactions"
 
 
-def mismatched_pairs(rows: datasets.Dataset, seed: int = 12) -> datasets.Dataset:
+def mismatched_pairs(rows: datasets.Dataset, mechanisms: Sequence[str], seed: int = 12) -> datasets.Dataset:
     """Puts responses that speak of something particular beside a seeker post with which they have no word in common.
 
     Args:
-        rows: Annotated pairs, with all mechanisms.
+        rows: Annotated pairs, of `mechanisms` or of that single one.
+        mechanisms: Those that are annotated.
         seed: Of the choice among the posts.
 
     Returns:
-        A pair for each response that is strong in interpretations or explorations, shows no emotional reaction and
-        shares weighted words with its own post: with another post's id and text, its levels 0. Such a response may
-        still fit the other post; that is rare enough to be learned from.
+        A pair for each response that is strong in interpretations or explorations, shows no emotional reaction where
+        these are annotated, and shares weighted words with its own post: with another post's id and text, its levels
+        0. Such a response may still fit the other post; that is rare enough to be learned from.
     """
+    levels = annotated_levels(rows, mechanisms)
     strong = np.zeros(len(rows), dtype=bool)
-    for mechanism in _ABOUT_SOMETHING:
-        strong |= np.array([annotation["level"] == _STRONG for annotation in rows[mechanism]])
-    strong &= np.array([annotation["level"] == 0 for annotation in rows[_WARMTH]])
+    for place, mechanism in enumerate(mechanisms):
+        if mechanism in _ABOUT_SOMETHING:
+            strong |= levels[:, place] == _STRONG
+    if _WARMTH in mechanisms:
+        strong &= levels[:, list(mechanisms).index(_WARMTH)] == 0
+    if not strong.any():
+        return rows.select([])
     seekers, responses = list(rows["seeker_post"]), list(rows["response_post"])
     words = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit([*seekers, *responses])
     posts = list(dict.fromkeys(zip(rows["sp_id"], seekers, strict=True)))
@@ -54,12 +63,10 @@ def mismatched_pairs(rows: datasets.Dataset, seed: int = 12) -> datasets.Dataset
     if not chosen:
         return mismatched
     none = {"level": 0, "rationales": []}
+    shown = none if is_single(rows) else dict.fromkeys(mechanisms, none)
 
-    def replaced(index: int) -> dict[str, object]:
+    def beside_another(row: Mapping[str, Any], index: int) -> dict[str, Any]:
         sp_id, seeker_post = others[index]
-        annotations = {name: none for name in (*_ABOUT_SOMETHING, _WARMTH)}
-        return {"sp_id": sp_id, "seeker_post": seeker_post, **annotations}
+        return {"sp_id": sp_id, "seeker_post": seeker_post, **shown}
 
-    return mismatched.map(
-        lambda row, index: replaced(index), with_indices=True, features=rows.features, keep_in_memory=True
-    )
+    return mismatched.map(beside_another, with_indices=True, features=rows.features, keep_in_memory=True)

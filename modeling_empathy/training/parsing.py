@@ -15,7 +15,7 @@ import yaml
 from transformers import HfArgumentParser
 from transformers.utils import logging
 
-from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
+from .arguments import BESIDE_A_CORPUS, DataArguments, EmpathyTrainingArguments, ModelArguments
 from .original_arguments import add_original_arguments, implied_values, names_of_ours
 
 
@@ -49,8 +49,11 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
     try:
         if recipe is not None:
             values |= _values_of_file(RECIPES / f"{recipe}.yaml")
-        if config is not None:
-            values |= _values_of_file(Path(config))
+        in_file = {} if config is None else _values_of_file(Path(config))
+        if (in_file | given).get("train_path") is not None:
+            # A file of one's own is learned by itself, unless something is put beside it outright.
+            values = {name: value for name, value in values.items() if name not in BESIDE_A_CORPUS}
+        values |= in_file
         # Each layer over the one before: what is implied is no default, but what another argument means.
         values |= implied_values(values | given) | given
         parsed = parser.parse_dict(values, allow_extra_keys=False)

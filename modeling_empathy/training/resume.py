@@ -19,7 +19,7 @@ from transformers.utils import SAFE_WEIGHTS_NAME, logging
 from ..encoders import name_on_hub
 from ..errors import InputError
 from ..model.modeling_empathy import EmpathyModel
-from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
+from .arguments import BESIDE_A_CORPUS, DataArguments, EmpathyTrainingArguments, ModelArguments
 
 
 logger = logging.get_logger(__name__)
@@ -29,7 +29,7 @@ LAST = "last"
 _ARGUMENTS = "arguments.json"
 _DECISIVE = (
     *("source", "max_length", "unannotated", "train_on_everything", "development", "salt"),
-    *("extra_data", "extra_weight", "mismatched_weight"),
+    *BESIDE_A_CORPUS,
     *("seed", "data_seed", "learning_rate", "head_learning_rate", "weight_decay", "warmup_steps", "max_grad_norm"),
     *("lr_scheduler_type", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "train_sampling_strategy"),
     *("per_device_train_batch_size", "gradient_accumulation_steps", "bf16", "fp16"),

@@ -351,3 +351,25 @@ def test_a_saved_model_is_measured_by_the_original_definitions_once(tmp_path, mo
     # The second time nothing is computed: what is in the run's folder is read.
     monkeypatch.setattr(accuracy, "evaluate_checkpoint", None)
     assert compare(runs, "embedded", 5, None)["original"]["embedded"] == metrics
+
+
+def test_the_suite_is_in_a_table_of_the_recipes_that_measured_it(tmp_path):
+    measured, other = asked(tmp_path, "--seeds", "12", "14")[::2][:2], asked(tmp_path, "--seeds", "12")[1]
+    for run, errors in zip(measured, (0.02, 0.04), strict=True):
+        finish(run)
+        record = json.loads((run.folder / "metrics.json").read_text())
+        families = {"insult": {"accuracy": 0.75}, "spam": {"accuracy": 0.95}}
+        record["behaviour"] = {
+            "accuracy": 0.9,
+            "needs_seeker_post": {"accuracy": 0.8},
+            "confident_errors": {"share": errors},
+            "direction": {"accuracy": 0.95},
+            "invariance": {"typos": 0.85},
+            "families": families,
+        }
+        (run.folder / "metrics.json").write_text(json.dumps(record))
+    finish(other)
+    content = compare([*measured, other], measured[0].recipe, 10, None)
+    assert content["behaviour"][other.recipe] is None
+    assert "| original | .900 | .800 | .030 | .750 | 1.000 | .950 | .850 |" in markdown(content | {"command": ""})
+    assert "| embedded | .9" not in markdown(content | {"command": ""}).partition("behaviour suite")[2]

@@ -102,9 +102,10 @@ def test_a_token_mask_is_of_what_the_model_reads_at_once(way):
 
 
 @pytest.mark.parametrize("way", ["pipeline", "engine"])
-def test_windows_that_are_shorter_than_the_stride_share_what_they_can(way):
+def test_windows_that_are_short_for_the_models_stride_share_half(way):
     score = both(scorer_with())[way]
     assert score(LONG, max_length=7)["truncated"] == WHOLE
+    assert_same(score(LONG, max_length=7), score(LONG, max_length=7, stride=2))
     # A stride that is given is taken at its word.
     with pytest.raises(ValueError, match="stride=6: windows of 7 tokens hold 5"):
         score(LONG, max_length=7, stride=6)

@@ -93,13 +93,19 @@ def test_a_folder_goes_beside_the_corpus_with_all_its_pairs(folder, tmp_path):
     ("options", "named"),
     [
         (("--extra_data", "nowhere"), "'nowhere'"),
-        (("--extra_data", "contrast", "--extra_weight", 0), "--extra_data contrast"),
+        (("--extra_data", "contrast", "--extra_weight", 0.0001), "--extra_data contrast"),
         (("--extra_data", "contrast", "--train_path", "explorations.csv"), "--extra_data"),
     ],
 )
 def test_what_can_not_go_beside_the_corpus_is_named(folder, tmp_path, options, named):
     with pytest.raises(InputError, match=named):
         splits(folder, tmp_path, *options)
+
+
+def test_a_weight_of_0_leaves_out_what_a_recipe_puts_beside_the_corpus(folder, tmp_path):
+    assert suite_rows(splits(folder, tmp_path, "--recipe", "embedded"))
+    without = ("--recipe", "embedded", "--extra_weight", 0, "--mismatched_weight", 0)
+    assert not suite_rows(splits(folder, tmp_path, *without))
 
 
 @pytest.mark.parametrize("weight", [-1, "nan", "inf"])
@@ -119,5 +125,18 @@ def test_mismatched_pairs_come_once_for_each_response_by_their_weight(folder, tm
     assert list(trained["rp_id"])[: len(alone)] == list(alone["rp_id"])
     for row in trained.select(range(len(alone), len(trained))):
         assert row["explorations"]["level"] == row["interpretations"]["level"] == 0
-    with pytest.raises(InputError, match="--mismatched_weight: what a response shows"):
-        splits(folder, tmp_path, "--mechanisms", "explorations", "--mismatched_weight", 1)
+
+
+def test_where_nothing_can_be_mismatched_that_is_said(folder, tmp_path, caplog):
+    options = ("--extra_data", "contrast", "--mechanisms", "emotional_reactions")
+    alone = splits(folder, tmp_path, *options)["train"]
+    assert len(splits(folder, tmp_path, *options, "--mismatched_weight", 1)["train"]) == len(alone)
+    assert "--mismatched_weight: no response speaks of something particular" in caplog.text
+
+
+def test_a_recipe_learns_from_a_file_alone_what_it_learns_beside_a_corpus_no_less(folder, tmp_path):
+    """What the recipe puts beside a corpus is left out; what the command line does is an error."""
+    recipe = ("--recipe", "embedded", "--train_path", folder / "explorations-reddit.csv", "--mechanisms", "explorations")
+    assert not suite_rows(splits(folder, tmp_path, *recipe))
+    with pytest.raises(InputError, match="--extra_data goes beside a corpus"):
+        splits(folder, tmp_path, *recipe, "--extra_data", "contrast")
