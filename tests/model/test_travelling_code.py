@@ -25,6 +25,7 @@ TRAVELLING = {
     "configuration_checks.py",
     "configuration_empathy.py",
     "encoded_pairs.py",
+    "heads.py",
     "losses.py",
     "mechanisms.py",
     "modeling_empathy.py",

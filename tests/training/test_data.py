@@ -134,9 +134,9 @@ def test_where_nothing_can_be_mismatched_that_is_said(folder, tmp_path, caplog):
     assert "--mismatched_weight: no response speaks of something particular" in caplog.text
 
 
-def test_a_recipe_learns_from_a_file_alone_what_it_learns_beside_a_corpus_no_less(folder, tmp_path):
-    """What the recipe puts beside a corpus is left out; what the command line does is an error."""
-    recipe = ("--recipe", "embedded", "--train_path", folder / "explorations-reddit.csv", "--mechanisms", "explorations")
+def test_a_recipe_puts_nothing_beside_a_file_of_ones_own(folder, tmp_path):
+    path = folder / "explorations-test.csv"
+    recipe = ("--recipe", "embedded", "--train_path", path, "--mechanisms", "explorations")
     assert not suite_rows(splits(folder, tmp_path, *recipe))
     with pytest.raises(InputError, match="--extra_data goes beside a corpus"):
         splits(folder, tmp_path, *recipe, "--extra_data", "contrast")

@@ -1,0 +1,115 @@
+"""What belongs to one mechanism: its cross-attention, its level head and its rationale head (Sharma et al., 4.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .configuration_empathy import EmpathyConfig
+
+
+class CrossAttention(nn.Module):
+    """One-head attention from the response (queries) to the seeker post (keys and values), added to the response."""
+
+    def __init__(self, config: EmpathyConfig) -> None:
+        super().__init__()
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout = nn.Dropout(config.head_dropout)
+        # A number and no module, because the attention function takes it as an argument.
+        self.weight_dropout = config.level_dropout
+        self.norm = nn.LayerNorm(config.hidden_size) if config.cross_attention_norm else nn.Identity()
+        self.attend_to_padding = config.attend_to_padding
+
+    def forward(
+        self, response_states: torch.Tensor, seeker_states: torch.Tensor, seeker_mask: torch.Tensor
+    ) -> torch.Tensor:
+        # The dimension of heads, which the function expects, is 1. The mask holds for all response tokens alike.
+        context = F.scaled_dot_product_attention(
+            self.query(response_states).unsqueeze(1),
+            self.key(seeker_states).unsqueeze(1),
+            self.value(seeker_states).unsqueeze(1),
+            attn_mask=None if self.attend_to_padding else seeker_mask[:, None, None, :].bool(),
+            dropout_p=self.weight_dropout if self.training else 0.0,
+        ).squeeze(1)
+        return self.norm(response_states + self.dropout(self.output(context)))
+
+
+class ContextGate(nn.Module):
+    """How much a response loses by speaking of something particular that is far from the seeker post."""
+
+    def __init__(self, pooled_size: int) -> None:
+        super().__init__()
+        self.particular = nn.Linear(pooled_size, 1)
+        # Where far begins, and how steeply: of sentence encoders, unlike texts have a cosine of about 0.
+        self.nearness = nn.Parameter(torch.tensor(0.2))
+        self.slope = nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, pooled: torch.Tensor, similarity: torch.Tensor) -> torch.Tensor:
+        distance = F.softplus(self.slope * (self.nearness - similarity))
+        return self.particular(pooled).squeeze(-1).sigmoid() * distance
+
+
+class LevelHead(nn.Module):
+    """Identifies the level of a mechanism from the pooled response."""
+
+    def __init__(self, config: EmpathyConfig) -> None:
+        super().__init__()
+        pooled_size = config.hidden_size * (1 if config.level_pooling == "first_token" else 2)
+        self.dense = nn.Linear(pooled_size, config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.num_labels)
+        self.dropout = nn.Dropout(config.level_dropout)
+        self.gate = ContextGate(pooled_size) if config.level_pooling == "context" else None
+
+    def forward(self, pooled: torch.Tensor, similarity: torch.Tensor | None) -> torch.Tensor:
+        pooled = self.dropout(pooled)
+        logits = self.output(self.dropout(F.relu(self.dense(pooled))))
+        if self.gate is None or similarity is None:
+            return logits
+        lost = self.gate(pooled, similarity).unsqueeze(-1)
+        # To the level "no", from all others.
+        return torch.cat([logits[:, :1] + lost, logits[:, 1:] - lost], dim=-1)
+
+
+class MechanismHead(nn.Module):
+    """Everything that belongs to one mechanism: its cross-attention, its level head and its rationale head."""
+
+    def __init__(self, config: EmpathyConfig) -> None:
+        super().__init__()
+        self.attention = CrossAttention(config)
+        self.level = LevelHead(config)
+        self.rationale = nn.Linear(config.hidden_size, 2)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.level_pooling = config.level_pooling
+
+    def forward(
+        self,
+        response_states: torch.Tensor,
+        response_mask: torch.Tensor,
+        seeker_states: torch.Tensor,
+        seeker_mask: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        states = self.attention(response_states, seeker_states, seeker_mask)
+        rationale_logits = self.rationale(self.dropout(states))
+        pooled, similarity = [states[:, 0]], None
+        if self.level_pooling != "first_token":
+            # In fp32, because half precision loses small weights in a sum over many tokens. The floor keeps a response
+            # without any from dividing 0 by 0.
+            weights = rationale_logits.float().softmax(-1)[..., 1] * response_mask
+            weights = (weights / weights.sum(-1, keepdim=True).clamp_min(1e-6)).to(states.dtype)
+            pooled.append(torch.einsum("bt,bth->bh", weights, states))
+        if self.level_pooling == "context":
+            # Of the states before the attention, which has mixed the seeker post into the response.
+            means = mean_state(response_states, response_mask), mean_state(seeker_states, seeker_mask)
+            similarity = F.cosine_similarity(*means, dim=-1)
+        return self.level(torch.cat(pooled, dim=-1), similarity), rationale_logits
+
+
+def mean_state(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The mean of token states `(batch, token, hidden)` by weights `(batch, token)`, in fp32; 0 where all are 0."""
+    weights = weights.float()
+    weights = weights / weights.sum(-1, keepdim=True).clamp_min(1e-6)
+    return torch.einsum("bt,bth->bh", weights, states.float())
