@@ -103,7 +103,7 @@ def test_what_speaks_of_something_particular_far_from_the_seeker_post_loses_by_t
         response, seeker = (
             one[pair][: int(mask[pair].sum())].mean(0) for one, mask in zip(states, masks, strict=True)
         )
-        cosine = float(response @ seeker / response.norm() / seeker.norm())
+        cosine = (response @ seeker / response.norm() / seeker.norm()).item()
         for mechanism, gate in enumerate(gates):
             distance = math.log1p(math.exp(float(gate.slope) * (float(gate.nearness) - cosine)))
             lost = (gated - plain)[pair, mechanism].tolist()
