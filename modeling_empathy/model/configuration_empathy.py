@@ -47,8 +47,8 @@ class EmpathyConfig(PreTrainedConfig):
         cross_attention_norm: Whether a layer norm follows the residual of the cross-attention. The original has none.
         level_pooling: What the level head reads: `"first_token"` of the response (as published), or `"rationale"`,
             the first token beside the mean of the response weighted by each token's rationale probability, or
-            `"context"`, these and how near the response is to the seeker post (the cosine of their mean states): one
-            that speaks of something particular and is far from the post communicates less.
+            `"context"`, these and how near the response and its rationale are to the seeker post: the cosines of their
+            mean states.
         lambda_EI: Weight of the identification loss (Sharma et al. 2020, section 4.2).
         lambda_RE: Weight of the rationale loss.
         lambda_context: Weight of the matching loss, which asks of a response that shows a mechanism which of the

@@ -9,6 +9,10 @@ from torch.nn import functional as F
 from .configuration_empathy import EmpathyConfig
 
 
+# Brings similarities, which are from -1 to 1, to the size of what else a level head reads.
+_SIMILARITY_SCALE = 10.0
+
+
 class CrossAttention(nn.Module):
     """One-head attention from the response (queries) to the seeker post (keys and values), added to the response."""
 
@@ -38,40 +42,20 @@ class CrossAttention(nn.Module):
         return self.norm(response_states + self.dropout(self.output(context)))
 
 
-class ContextGate(nn.Module):
-    """How much a response loses by speaking of something particular that is far from the seeker post."""
-
-    def __init__(self, pooled_size: int) -> None:
-        super().__init__()
-        self.particular = nn.Linear(pooled_size, 1)
-        # Where far begins, and how steeply: of sentence encoders, unlike texts have a cosine of about 0.
-        self.nearness = nn.Parameter(torch.tensor(0.2))
-        self.slope = nn.Parameter(torch.tensor(10.0))
-
-    def forward(self, pooled: torch.Tensor, similarity: torch.Tensor) -> torch.Tensor:
-        distance = F.softplus(self.slope * (self.nearness - similarity))
-        return self.particular(pooled).squeeze(-1).sigmoid() * distance
-
-
 class LevelHead(nn.Module):
     """Identifies the level of a mechanism from the pooled response."""
 
     def __init__(self, config: EmpathyConfig) -> None:
         super().__init__()
         pooled_size = config.hidden_size * (1 if config.level_pooling == "first_token" else 2)
+        if config.level_pooling == "context":
+            pooled_size += 2  # the similarities
         self.dense = nn.Linear(pooled_size, config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.num_labels)
         self.dropout = nn.Dropout(config.level_dropout)
-        self.gate = ContextGate(pooled_size) if config.level_pooling == "context" else None
 
-    def forward(self, pooled: torch.Tensor, similarity: torch.Tensor | None) -> torch.Tensor:
-        pooled = self.dropout(pooled)
-        logits = self.output(self.dropout(F.relu(self.dense(pooled))))
-        if self.gate is None or similarity is None:
-            return logits
-        lost = self.gate(pooled, similarity).unsqueeze(-1)
-        # To the level "no", from all others.
-        return torch.cat([logits[:, :1] + lost, logits[:, 1:] - lost], dim=-1)
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        return self.output(self.dropout(F.relu(self.dense(self.dropout(pooled)))))
 
 
 class MechanismHead(nn.Module):
@@ -94,7 +78,7 @@ class MechanismHead(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         states = self.attention(response_states, seeker_states, seeker_mask)
         rationale_logits = self.rationale(self.dropout(states))
-        pooled, similarity = [states[:, 0]], None
+        pooled = [states[:, 0]]
         if self.level_pooling != "first_token":
             # In fp32, because half precision loses small weights in a sum over many tokens. The floor keeps a response
             # without any from dividing 0 by 0.
@@ -103,9 +87,11 @@ class MechanismHead(nn.Module):
             pooled.append(torch.einsum("bt,bth->bh", weights, states))
         if self.level_pooling == "context":
             # Of the states before the attention, which has mixed the seeker post into the response.
-            means = mean_state(response_states, response_mask), mean_state(seeker_states, seeker_mask)
-            similarity = F.cosine_similarity(*means, dim=-1)
-        return self.level(torch.cat(pooled, dim=-1), similarity), rationale_logits
+            parts = mean_state(response_states, response_mask), mean_state(response_states, weights)
+            seeker = mean_state(seeker_states, seeker_mask)
+            similarities = torch.stack([F.cosine_similarity(part, seeker, dim=-1) for part in parts], dim=-1)
+            pooled.append(_SIMILARITY_SCALE * similarities.to(states.dtype))
+        return self.level(torch.cat(pooled, dim=-1)), rationale_logits
 
 
 def mean_state(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
