@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 # Without EMPATHY_CORPUS_DIR, from the command line or the environment, training takes the shipped sample. It is twenty
 # times smaller than the corpus: most of what is learned beside it is the behaviour suite, once and not three times.
-CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)',--source sample --extra_weight 1)
+CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)',--source sample --extra_weight 1 --num_train_epochs 4)
 # Beside the environment of the others, the one with the lowest versions that setup.cfg admits.
 LOWEST := $(VENV)-lowest
 # What the versions of transformers, datasets, huggingface_hub, torch and ONNX Runtime can break.

@@ -80,16 +80,3 @@ def test_it_is_added_in_training_alone_and_reaches_the_response_encoder():
     expected = by_hand(means[0].tolist(), means[1].tolist(), [True] * 3)
     added = (outputs[2.0].loss - outputs[0.0].loss).item()
     assert added == pytest.approx(2 * expected, rel=1e-3) and added > 0
-
-
-def test_similarity_to_the_seeker_post_is_what_the_context_pooling_adds():
-    model = tiny_model(level_pooling="context")
-    batch = {name: tensor for name, tensor in batch_of(LENGTHS).items() if "labels" not in name}
-    widths = [head.level.dense.in_features for head in model.mechanism_heads.values()]
-    assert widths == [2 * model.config.hidden_size + 2] * 3
-    before = model(**batch).empathy_logits
-    with torch.no_grad():
-        for head in model.mechanism_heads.values():
-            head.level.dense.weight[:, -2:] = 0  # the two similarities
-    after = model(**batch).empathy_logits
-    assert not torch.allclose(before, after)
