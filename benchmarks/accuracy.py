@@ -248,14 +248,15 @@ def _values_of_runs(
     values = {run: values_of(scores[run], weights[run.salt]) for run in finished}
     entries = {}
     for run in finished:
-        written = _read(run.folder)["metrics"]["test"]
+        record = _read(run.folder)
+        written = record["metrics"]["test"]
         read = {name: float(resampled[0]) for name, resampled in values[run].items()}
         unlike = [name for name, value in read.items() if abs(written.get(name, value) - value) > 1e-6]
         if unlike:
             remarks.append(f"{run}: its predictions give other values than its metrics.json has: {', '.join(unlike)}.")
         counts = {"pairs": len(pairs[run.salt]), "seeker_posts": len({post for post, _ in pairs[run.salt]})}
         entries[run] = {"recipe": run.recipe, "salt": run.salt, "seed": run.seed, "folder": str(run.folder)}
-        entries[run] |= {**counts, "metrics": read, "behaviour": _behaviour(_read(run.folder))}
+        entries[run] |= {**counts, "metrics": read, "behaviour": _behaviour(record)}
     return values, entries
 
 

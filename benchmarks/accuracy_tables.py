@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modeling_empathy.evaluation.tables import markdown_table
+
 
 LEVELS_TABLE = {"accuracy": "accuracy", "macro-F1": "macro_f1", "kappa": "quadratic_weighted_kappa"}
 RATIONALES_TABLE = {
@@ -58,10 +60,11 @@ def markdown(content: Mapping[str, Any]) -> str:
         lines += _table("The original's definitions", ORIGINAL_TABLE, rows[:-1], original, _short)
     measured = {recipe: figures for recipe, figures in content["behaviour"].items() if figures is not None}
     if measured:
-        header = f"| recipe | {' | '.join(SUITE_TABLE)} |"
-        lines += ["", "## The behaviour suite's held-out families", "", header, "|---" * (len(SUITE_TABLE) + 1) + "|"]
-        for recipe, figures in measured.items():
-            lines.append(f"| {recipe} | {' | '.join(_short(figures[name]) for name in SUITE_TABLE.values())} |")
+        figures = [
+            (recipe, *(_short(values[name]) for name in SUITE_TABLE.values())) for recipe, values in measured.items()
+        ]
+        lines += ["", "## The behaviour suite's held-out families", ""]
+        lines.append(markdown_table(["recipe", *SUITE_TABLE], figures))
     return "\n".join(lines) + "\n"
 
 

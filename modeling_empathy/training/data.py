@@ -76,14 +76,14 @@ def config_name(model_args: ModelArguments) -> str:
 
 def _with_more(train: datasets.Dataset, model_args: ModelArguments, data_args: DataArguments) -> datasets.Dataset:
     """The pairs that are trained on, and behind them those of `--extra_data` and mismatched ones, by their weights."""
-    parts = [train]
+    # Each pair once, and as often as it is trained on.
+    once, parts = [train], [train]
     if data_args.extra_data is not None:
         extra = _extra(model_args, data_args).select_columns(train.column_names)
+        once.append(extra)
         parts.append(_repeated(extra, data_args.extra_weight, f"--extra_data {data_args.extra_data}"))
     if data_args.mismatched_weight:
-        # Of each pair once, however often it is trained on.
-        once = datasets.concatenate_datasets([train, *([extra] if data_args.extra_data is not None else [])])
-        mismatched = mismatched_pairs(once, model_args.mechanisms)
+        mismatched = mismatched_pairs(datasets.concatenate_datasets(once), model_args.mechanisms)
         if len(mismatched):
             parts.append(_repeated(mismatched, data_args.mismatched_weight, "--mismatched_weight"))
         else:
