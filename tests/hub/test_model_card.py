@@ -211,6 +211,32 @@ def test_weights_of_the_corpus_have_its_licence(folder):
     assert {result.dataset_type for result in card.data.eval_results} == {"epitome-reddit"}
 
 
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        ({}, None),
+        ({"extra_data": None, "mismatched_weight": 0.0}, None),
+        (
+            {"extra_data": "contrast", "extra_weight": 3.0},
+            "are those of the behaviour suite, which are synthetic, each 3.0 times.",
+        ),
+        ({"extra_data": "/home/somebody/csv"}, "are more pairs, of a folder that is not known."),
+        ({"mismatched_weight": 0.5}, "are responses beside a seeker post that they do not answer, each 0.5 times."),
+        (
+            {"extra_data": "contrast", "mismatched_weight": 1.0},
+            "are those of the behaviour suite, which are synthetic, and responses beside a seeker post that they do not answer, each 1.0 times.",
+        ),
+    ],
+)
+def test_what_was_trained_on_beside_the_corpus_is_told_from_it(folder, beside, said):
+    record = run_record()
+    record["arguments"]["data"] |= beside
+    (folder / "metrics.json").write_text(json.dumps(record))
+    text = " ".join(model_card(folder).split())
+    counted = "Counted among the pairs of training"
+    assert f"{counted} {said}" in text if said else counted not in text
+
+
 def test_without_a_record_nothing_is_claimed(folder):
     (folder / "metrics.json").unlink()
     card = ModelCard(model_card(folder))
