@@ -224,7 +224,8 @@ def test_weights_of_the_corpus_have_its_licence(folder):
         ({"mismatched_weight": 0.5}, "are responses beside a seeker post that they do not answer, each 0.5 times."),
         (
             {"extra_data": "contrast", "mismatched_weight": 1.0},
-            "are those of the behaviour suite, which are synthetic, and responses beside a seeker post that they do not answer, each 1.0 times.",
+            "are those of the behaviour suite, which are synthetic, and responses beside a seeker post that they do "
+            "not answer, each 1.0 times.",
         ),
     ],
 )
