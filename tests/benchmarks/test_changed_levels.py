@@ -1,8 +1,13 @@
 """Two models beside each other: what is counted as changed, and what as wrong."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from benchmarks.changed_levels import changes, judge, side_by_side
+from modeling_empathy import ScoringEngine
 
 
 def engine_of(*levels: tuple[int, int], score: float = 0.9):
@@ -36,3 +41,16 @@ def test_what_differs_from_the_annotation_is_marked_and_certain_or_not():
         [False, True],
         [None, False],
     ]
+
+
+@pytest.mark.parametrize(
+    ("probe", "right", "confident_errors"),
+    [("general_responses", 72, 6), ("stranger_lines", 108, 4), ("blind_lines", 112, 3)],
+)
+def test_the_model_in_the_package_survives_a_stranger(probe, right, confident_errors):
+    """Some levels below what it reached when it was packed: 75 of 96, 112 of 120 and 116 of 120."""
+    path = Path(__file__).parents[2] / "benchmarks" / f"{probe}.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    cells = [cell for cells in judge(ScoringEngine.from_pretrained(device="cpu"), rows) for cell in cells]
+    assert sum(cell.is_right is True for cell in cells) >= right
+    assert sum(cell.is_right is False and cell.probability > 0.8 for cell in cells) <= confident_errors

@@ -218,14 +218,14 @@ def test_weights_of_the_corpus_have_its_licence(folder):
         ({"extra_data": None, "mismatched_weight": 0.0}, None),
         (
             {"extra_data": "contrast", "extra_weight": 3.0},
-            "are those of the behaviour suite, which are synthetic, each 3.0 times.",
+            "are those of the behaviour suite, which are synthetic, each 3 times.",
         ),
         ({"extra_data": "/home/somebody/csv"}, "are more pairs, of a folder that is not known."),
         ({"mismatched_weight": 0.5}, "are responses beside a seeker post that they do not answer, each 0.5 times."),
         (
             {"extra_data": "contrast", "mismatched_weight": 1.0},
             "are those of the behaviour suite, which are synthetic, and responses beside a seeker post that they do "
-            "not answer, each 1.0 times.",
+            "not answer, each once.",
         ),
     ],
 )
