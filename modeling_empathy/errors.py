@@ -23,6 +23,10 @@ class RowError(InputError):
         self.line = line
         self.values = dict(values or {})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Or an error of a worker could not be told to the process that waits for it.
+        return type(self), (str(self), self.line, self.values)
+
 
 def raise_error(error: RowError) -> None:
     """What is done about a bad row where nothing else was asked for: the reading stops."""

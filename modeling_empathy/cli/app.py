@@ -9,6 +9,7 @@ from .convert import convert
 from .evaluate import evaluate
 from .export import export_dataset, export_onnx
 from .failures import run_command
+from .interactions import interactions
 from .options import new_app
 from .pack import pack
 from .prepare import prepare
@@ -20,7 +21,7 @@ app = new_app(
     name="empathy",
     help="Measures how empathy is communicated in text: the levels of three mechanisms, and the words that show them.",
 )
-for command in (prepare, convert, score, evaluate, export_dataset, export_onnx, adapt, pack):
+for command in (prepare, convert, interactions, score, evaluate, export_dataset, export_onnx, adapt, pack):
     app.command()(command)
 
 
@@ -34,3 +35,7 @@ def main() -> None:
         # Batches have ever new shapes: with the 1024 that both remember, memory grows for a long time.
         os.environ.setdefault(name, "64")
     run_command(app)
+
+
+if __name__ == "__main__":  # as `accelerate launch --module modeling_empathy.cli.app` runs it
+    main()

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import InputError
-from ..files.rows import Row, check_columns, read_rows
+from ..files.row import Row
+from ..files.rows import check_columns, read_rows
 from ..model.mechanisms import LEVELS
 from .alignment_report import AlignmentReport
 from .pairs import COLUMNS, TEXTS, AnnotatedPair

@@ -11,7 +11,8 @@ import datasets
 import numpy as np
 
 from ..errors import InputError, shortened
-from ..files.rows import Row, check_columns, csv_header, read_rows
+from ..files.row import Row
+from ..files.rows import check_columns, csv_header, read_rows
 from ..model.mechanisms import LEVELS
 from .alignment_report import AlignmentReport, log_alignment
 from .annotated_csv import read_mechanism

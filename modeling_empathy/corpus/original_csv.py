@@ -17,7 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files.rows import Row, check_columns, read_rows
+from ..files.row import Row
+from ..files.rows import check_columns, read_rows
 from ..model.rationale_spans import token_scores_to_spans
 from .annotated_csv import checked_level
 from .pairs import AnnotatedPair

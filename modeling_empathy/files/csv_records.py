@@ -6,6 +6,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,10 +16,15 @@ from .text_lines import LONGEST_LINE, TOO_LONG
 
 # Characters. A quote that is never closed swallows the rest of a file up to this.
 LONGEST_RECORD = LONGEST_LINE
+_NAMES = {",": "comma", "\t": "tab"}
 # Lines that are looked at behind a bad record: more than a post has.
 _LINES_AHEAD = 1000
-# A quote that opens a cell, or one that closes it; two of them are one of the text, or an empty cell.
-_EDGE = re.compile(r'(?P<opens>(?:^|,)"(?:"")*(?!"))|(?<!")"(?:"")*(?=[,\r\n]|$)')
+
+
+@cache
+def _edge_of_a_cell(delimiter: str) -> re.Pattern[str]:
+    """A quote that opens a cell, or one that closes it; two of them are one of the text, or an empty cell."""
+    return re.compile(rf'(?P<opens>(?:^|{delimiter})"(?:"")*(?!"))|(?<!")"(?:"")*(?=[{delimiter}\r\n]|$)')
 
 
 class Record(NamedTuple):
@@ -36,7 +42,10 @@ class Record(NamedTuple):
 
 
 def csv_records(
-    lines: Iterable[str], name: str, on_error: Callable[[RowError], None] = raise_error
+    lines: Iterable[str],
+    name: str,
+    on_error: Callable[[RowError], None] = raise_error,
+    delimiter: str = ",",
 ) -> Iterator[Record]:
     """Reads records one at a time, the header being the first; blank lines are skipped.
 
@@ -50,6 +59,7 @@ def csv_records(
         lines: The file's lines, with their endings.
         name: What errors call the file.
         on_error: Called with each line that is left out.
+        delimiter: What stands between cells.
 
     Raises:
         RowError: Where a record can't be read, from `on_error`, or always if it is the header.
@@ -58,7 +68,7 @@ def csv_records(
     # another thread may be in the middle of a file; where somebody has set more, that is left alone.
     if csv.field_size_limit() < LONGEST_RECORD:
         csv.field_size_limit(LONGEST_RECORD)
-    upcoming = _Lines(lines)
+    upcoming = _Lines(lines, delimiter)
     header: list[str] = []
     number = 0
     reader = upcoming.reader()
@@ -84,7 +94,7 @@ def csv_records(
             if len(cells) == len(header):
                 yield record
                 continue
-            problem = _wrong_width(record, header, name)
+            problem = _wrong_width(record, header, name, delimiter)
         if not header:
             raise problem
         on_error(problem)
@@ -97,12 +107,12 @@ def csv_records(
         reader = upcoming.reader()
 
 
-def _wrong_width(record: Record, header: Sequence[str], name: str) -> RowError:
+def _wrong_width(record: Record, header: Sequence[str], name: str, delimiter: str) -> RowError:
     # Of a record with too many or too few cells, the error has what could be read.
     values = dict(zip(header, record.cells, strict=False))
     message = (
         f"{name}, row {record.number} (line {record.line}): {len(record.cells)} cells for {len(header)} columns; "
-        "a text with a comma or a quote must stand in quotes."
+        f"a text with a {_NAMES[delimiter]} or a quote must stand in quotes."
     )
     return RowError(message, record.line, values)
 
@@ -110,8 +120,9 @@ def _wrong_width(record: Record, header: Sequence[str], name: str) -> RowError:
 class _Lines:
     """The lines of a file; those of a record that can't be read can be read again."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._source = iter(lines)
+    def __init__(self, lines: Iterable[str], delimiter: str = ",") -> None:
+        self._source, self._delimiter = iter(lines), delimiter
+        self._edge = _edge_of_a_cell(delimiter)
         self._again: deque[str] = deque()
         self._taken: list[str] = []  # by the record that is being read
         self._line = 1  # on which that begins
@@ -120,7 +131,7 @@ class _Lines:
     def reader(self) -> Iterator[list[str]]:
         """Reads on; needed anew after an error, which ends a generator."""
         # Without `strict` a quote that is never closed takes in the rest of the file, and no error says so.
-        return csv.reader(self._remembered(), strict=True)
+        return csv.reader(self._remembered(), delimiter=self._delimiter, strict=True)
 
     def begin_record(self) -> int:
         """The line on which the next record begins."""
@@ -140,7 +151,7 @@ class _Lines:
             return []
         while True:
             ahead = self._ahead()
-            rest = _rest_of_a_text(self._taken[-1], ahead, width)
+            rest = _rest_of_a_text(self._taken[-1], ahead, width, self._delimiter)
             self._taken.extend(self._again.popleft() for _ in range(rest))
             # A line that ends one text and begins another is followed by the rest of that.
             if not rest or rest < len(ahead) or self._taken[-1].count('"') % 2:
@@ -169,26 +180,26 @@ class _Lines:
                     break
             ahead.append(self._again[len(ahead)])
             characters += len(ahead[-1])
-            if _EDGE.search(ahead[-1]):
+            if self._edge.search(ahead[-1]):
                 break
         return ahead
 
 
-def _rest_of_a_text(first: str, ahead: Sequence[str], width: int) -> int:
+def _rest_of_a_text(first: str, ahead: Sequence[str], width: int, delimiter: str) -> int:
     """How many of the lines behind the first one of a bad record are hardly records of their own.
 
     If the next quote closes a cell, all up to it. If it opens one, or there is none, only what stands before lines of
     which nine in ten have the commas of a record; and nothing where the first line has no quote, for that is a row
     with too many or too few cells.
     """
-    edge = _EDGE.search(ahead[-1]) if ahead else None
+    edge = _edge_of_a_cell(delimiter).search(ahead[-1]) if ahead else None
     if edge and edge["opens"] is None:
         return len(ahead)
     if '"' not in first:
         return 0
     between = ahead[:-1] if edge else ahead
     places = [place for place, line in enumerate(between) if line.strip()]
-    has_commas = [between[place].count(",") == width - 1 and '"' not in between[place] for place in places]
+    has_commas = [between[place].count(delimiter) == width - 1 and '"' not in between[place] for place in places]
     for position, place in enumerate(places):
         rest = has_commas[position:]
         # Where a file ends, it may have been cut, and a single line of a post has the commas by chance.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 from collections.abc import Generator
-from pathlib import Path
 
 from ..errors import InputError
+from .input_files import InputFile
 
-
-STDIN = Path("-")
 
 # Characters; far above any post, and what a file without line breaks costs at most.
 LONGEST_LINE = 16 * 2**20
@@ -19,11 +16,11 @@ TOO_LONG = f"it has more than {LONGEST_LINE:,} characters"
 
 # What no text in UTF-8 begins with, what that is, and what to do about it.
 _OTHER_CONTENT = {
-    rb"\x1f\x8b": "compressed with gzip: unpack it first",
-    rb"BZh[1-9]1AY&SY": "compressed with bzip2: unpack it first",
-    rb"\xfd7zXZ\0": "compressed with xz: unpack it first",
-    rb"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it first",
-    rb"PK\x03\x04": "a zip archive or a workbook: unpack it, or save its table as CSV in UTF-8",
+    rb"\x1f\x8b": "compressed with gzip: unpack it, or end its name in .gz",
+    rb"BZh[1-9]1AY&SY": "compressed with bzip2: unpack it, or end its name in .bz2",
+    rb"\xfd7zXZ\0": "compressed with xz: unpack it, or end its name in .xz",
+    rb"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it, or end its name in .zst",
+    rb"PK\x03\x04": "a zip archive or a workbook: unpack it, or end the name of a workbook in .xlsx",
     rb"\xd0\xcf\x11\xe0": "a workbook of Excel: save its table as CSV in UTF-8",
     rb"PAR1\x15": "a Parquet file: give it that ending, or name the format",
     rb"\xff\xfe|\xfe\xff|\0|.\0": "text in UTF-16 or UTF-32: save it as UTF-8",
@@ -31,26 +28,23 @@ _OTHER_CONTENT = {
 _LONGEST_BEGINNING = 10
 
 
-def read_lines(path: Path, name: str) -> Generator[str, None, None]:
+def read_lines(file: InputFile) -> Generator[str, None, None]:
     r"""Reads lines with their endings, which are \n, \r or both; other characters part none.
 
     Args:
-        path: A file in UTF-8, with or without a byte order mark, or `STDIN`. Bytes that are no UTF-8 become lone
-            surrogates, so that the cell they stand in can be named: see [`unreadable`].
-        name: What errors call the file.
+        file: In UTF-8, with or without a byte order mark. Bytes that are no UTF-8 become lone surrogates, so that the
+            cell they stand in can be named: see [`unreadable`].
 
     Yields:
         Each line; of one that is longer than `LONGEST_LINE` that much and a character of it, and no more.
 
     Raises:
-        InputError: If its first bytes are those of no text in UTF-8.
+        InputError: If its first bytes are those of no text in UTF-8, or it is compressed and can't be unpacked.
     """
-    is_stdin = path == STDIN
-    # Standard input by its number: `sys.stdin` decodes as the machine is set up, and translates line endings.
-    with open(sys.stdin.fileno() if is_stdin else path, "rb", closefd=not is_stdin) as file:
-        if content := other_content(file.peek(_LONGEST_BEGINNING)):
-            raise InputError(f"{name} is {content}.")
-        with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+    with file.as_input(), file.open() as opened:
+        if content := other_content(opened.peek(_LONGEST_BEGINNING)):
+            raise InputError(f"{file.name} is {content}.")
+        with io.TextIOWrapper(opened, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
             while line := text.readline(LONGEST_LINE + 1):
                 yield line
                 while len(line) > LONGEST_LINE and line[-1] not in "\r\n":

@@ -58,10 +58,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         InputError: If a device or a pipe stands at `path`.
         OSError: If a folder does, or the file can't be written; it speaks of `path`.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is a device or a pipe, which can't be replaced by a whole file: name a file.")
+    check_replaceable(path)
     with _moved_into_place(path, Path.touch) as temporary:
         yield temporary
 
@@ -84,6 +81,19 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield temporary
         # safetensors writes for its owner alone, whatever the umask says.
         give_usual_mode(temporary.rglob("*"))
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises an error if something stands at `path` that no file can take the place of.
+
+    Raises:
+        InputError: If a device or a pipe does.
+        OSError: If a folder does.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a device or a pipe, which can't be replaced by a whole file: name a file.")
 
 
 def check_apart(input_path: Path, output_path: Path) -> None:

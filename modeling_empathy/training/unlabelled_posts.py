@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import InputError, shortened
-from ..files.rows import FORMATS, check_columns, format_of, read_rows
+from ..files.input_files import FORMATS, InputFile, format_of
+from ..files.rows import check_columns, read_rows
 from ..files.text_lines import LONGEST_LINE, TOO_LONG, read_lines, unreadable
 from ..model.mechanisms import POSTS
 
@@ -40,7 +41,7 @@ def read_posts(path: Path, column: str | None = None) -> list[str]:
 def _lines(path: Path, column: str | None) -> Iterator[str]:
     if column is not None:
         raise InputError(f"{path.name}: a .txt has no column {column!r}; each of its lines is a post.")
-    for number, line in enumerate(read_lines(path, path.name), start=1):
+    for number, line in enumerate(read_lines(InputFile.at(path, "txt")), start=1):
         if len(line) > LONGEST_LINE:
             raise InputError(f"{path.name}, line {number}: {TOO_LONG}; a post is a line.")
         if expected := unreadable(line):

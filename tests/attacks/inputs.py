@@ -167,7 +167,7 @@ ATTACKS: list[Attack] = [
         "a CSV cell without end", {"pairs.csv": GOOD_PAIRS + '3,"' + "x" * (17 * 2**20)}, SCORE, "line 4 can't be read"
     ),
     # What is no text in UTF-8, or no Parquet.
-    other_content("gzip", gzip.compress(GOOD_PAIRS.encode()), "compressed with gzip: unpack it"),
+    other_content("gzip", gzip.compress(GOOD_PAIRS.encode()), "compressed with gzip: unpack it, or end its name"),
     other_content("gzip as JSON lines", gzip.compress(b"{}"), "compressed with gzip", "pairs.jsonl"),
     other_content("bzip2", bz2.compress(GOOD_PAIRS.encode()), "compressed with bzip2: unpack it"),
     other_content("xz", lzma.compress(GOOD_PAIRS.encode()), "compressed with xz: unpack it"),
@@ -183,7 +183,12 @@ ATTACKS: list[Attack] = [
     other_content("half of a Parquet file", bytes_of_parquet()[:200], "can't be read as Parquet", "pairs.parquet"),
     other_content("nothing called Parquet", b"", "can't be read as Parquet: it is empty", "pairs.parquet"),
     other_content("nothing called CSV", b"", "the header has nothing"),
-    refused("a folder", {"pairs.csv": Path.mkdir}, SCORE, "pairs.csv is not a file"),
+    refused(
+        "a folder of nothing",
+        {"pairs.csv": Path.mkdir},
+        SCORE + " --output_path x.csv",
+        "nothing to read in the folder",
+    ),
     refused("a device", {"pairs.csv": lambda path: path.symlink_to("/dev/zero")}, SCORE, "pairs.csv is not a file"),
     # Parquet.
     *(

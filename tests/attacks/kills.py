@@ -36,6 +36,14 @@ AT_ONCE = 2
 # Until its handlers stand, a process dies of a signal as any does: in silence, having done nothing.
 SECONDS_TO_START = 1.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
+# Of an output in shards, what a run keeps for itself: its plan, and logs of this and that time.
+OF_RUNS = "/_run/"
+SCORING = {
+    "score-shards": "",
+    "score-two-workers": "--workers 2",
+    "score-datatrove": "--executor local --tasks 4 --workers 2",
+    "score-ray": "--executor ray --tasks 4 --workers 2",
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Task:
         files: What it reads there.
         compared: What of a folder is compared; all of it when left out.
         is_resumed: Whether what it leaves is gone on from.
+        called: Its name, if it is not that of the command.
     """
 
     command: str
@@ -55,9 +64,12 @@ class Task:
     files: Files = field(default_factory=dict)
     compared: str = ""
     is_resumed: bool = False
+    called: str = ""
 
     @property
     def name(self) -> str:
+        if self.called:
+            return self.called
         program, subcommand = self.command.split()[:2]
         return subcommand if program == "empathy" else program
 
@@ -86,13 +98,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signals", nargs="*", help="by name (default: SIGKILL and SIGTERM)")
     parser.add_argument("--tasks", nargs="*", help="by name (default: all)")
     parser.add_argument("--output", type=Path, help="where the table is written too")
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="empathy-kills-") as scratch:
         every = {task.name: task for task in tasks(Path(scratch))}
         chosen = [every[name] for name in args.tasks or every]
-        kills = kill_all(chosen, args.times, args.seed, Path(scratch))
+        signals = [signal.Signals[name] for name in args.signals] if args.signals else SIGNALS
+        kills = kill_all(chosen, args.times, args.seed, Path(scratch), signals)
     rows = [[kill.task, kill.signal, f"{kill.moment:.2f} s", kill.left, "; ".join(kill.wrong)] for kill in kills]
     table = markdown_table(["task", "signal", "after", "left", "wrong"], rows)
     wrong = sum(bool(kill.wrong) for kill in kills)
@@ -112,9 +126,20 @@ def tasks(folder: Path) -> list[Task]:
     annotated += "".join(f"s{row},r{row},I feel low.,What happened?,2,What happened?|\n" for row in range(20_000))
     return [
         Task(
-            "empathy score --model MODEL --input_path pairs.csv --output_path new/scores.csv",
+            "empathy score --model MODEL --input_path pairs.csv --output_path new/scores.csv --shard_rows 1000",
             "new/scores.csv",
             {"pairs.csv": pairs},
+            is_resumed=True,
+        ),
+        *(
+            Task(
+                "empathy score --model MODEL --input_path pairs.csv --output_path new/scores --shard_rows 1000 " + how,
+                "new/scores",
+                {"pairs.csv": pairs},
+                is_resumed=True,
+                called=called,
+            )
+            for called, how in SCORING.items()
         ),
         Task(
             "empathy prepare --encoder MODEL --input_path explorations.csv --output_path new/labels.parquet",
@@ -134,7 +159,9 @@ def tasks(folder: Path) -> list[Task]:
     ]
 
 
-def kill_all(chosen: Sequence[Task], times: int, seed: int, folder: Path) -> list[Kill]:
+def kill_all(
+    chosen: Sequence[Task], times: int, seed: int, folder: Path, signals: Sequence[signal.Signals]
+) -> list[Kill]:
     """Kills each task in turn, two at a time, in folders below `folder`."""
     good_checkpoint()  # before several want it at once
     finished = [run_to_the_end(task, folder / f"whole-{index}") for index, task in enumerate(chosen)]
@@ -143,7 +170,7 @@ def kill_all(chosen: Sequence[Task], times: int, seed: int, folder: Path) -> lis
 
     def kill(index: int) -> Kill:
         task = index % len(chosen)
-        number = SIGNALS[index // len(chosen) % len(SIGNALS)]
+        number = signals[index // len(chosen) % len(signals)]
         return kill_once(chosen[task], finished[task], number, moments[index], folder / f"kill-{index}")
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as executor:
@@ -176,7 +203,7 @@ def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: fl
     is_there = output.exists() and (code == 0 or not task.is_resumed)
     if is_there and (different := _different(task, folder, finished)):
         wrong.append(f"its output is neither absent nor whole: {different}")
-    if number == signal.SIGTERM and code:
+    if number != signal.SIGKILL and code:
         # A resumed task keeps what it is resumed from, under no temporary name.
         unfinished = [path for path in left if not task.is_resumed or "/.empathy-" in path]
         if unfinished and not is_there:
@@ -230,7 +257,11 @@ def _compared(task: Task, folder: Path) -> dict[str, bytes | None]:
     """What must be equal: all that there is but what is read, or one file of the output."""
     if task.compared:
         return {task.compared: (folder / task.output / task.compared).read_bytes()}
-    return {path: content for path, content in contents(folder).items() if path not in task.files}
+    return {
+        path: content
+        for path, content in contents(folder).items()
+        if path not in task.files and OF_RUNS not in f"/{path}"
+    }
 
 
 def _different(task: Task, folder: Path, finished: Finished) -> str:

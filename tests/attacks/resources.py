@@ -240,7 +240,9 @@ ATTACKS: list[Attack] = [
     refused("scores over a folder", {**PAIRS, "out.csv/x": ""}, f"{SCORE} out.csv", "out.csv: Is a directory"),
     refused("scores over a pipe", {**PAIRS, "out.csv": os.mkfifo}, f"{SCORE} out.csv", "a device or a pipe"),
     refused("scores below a file", {**PAIRS, "file": ""}, f"{SCORE} file/out.csv", "Not a directory"),
-    refused("scores deep below a file", {**PAIRS, "file": ""}, f"{SCORE} file/a/b.csv", "file/a: Not a directory"),
+    refused(
+        "scores deep below a file", {**PAIRS, "file": ""}, f"{SCORE} file/a/b.csv", "file/a/b.csv: Not a directory"
+    ),
     refused("metrics below a file", {**ANNOTATED, "file": ""}, f"{EVALUATE} file/x.json", "Not a directory"),
     refused("token labels below a file", {**ANNOTATED, "file": ""}, f"{PREPARE} file/x.csv", "Not a directory"),
     refused("a data set below a file", {"file": ""}, f"{EXPORT} file/x", "Not a directory"),

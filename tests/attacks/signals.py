@@ -83,20 +83,16 @@ def finished(name: str, command: str, before: str, signals: list[signal.Signals]
 
 
 def left_by_a_dead_run(folder: Path) -> None:
-    """What a killed run has left is cleared by the next one; another, at work on the same output, loses nothing."""
+    """A run at work on an output keeps another from it; what it leaves when it is killed, the next one clears."""
     write({"pairs.csv": A_CHUNK}, folder)
-    (folder / "new").mkdir()
-    with _started(FROM_STDIN, folder, A_CHUNK) as living, _started(FROM_STDIN, folder, A_CHUNK) as dead:
-        _wait_until(lambda: len(list(folder.glob("new/.*scores.csv"))) == 2, living)
-        _end_by([signal.SIGKILL], dead)
-        with _started(SCORE, folder, None) as again:
-            assert again.process.wait(timeout=120) == 0, again.told()
-        assert sorted(path.name == "scores.csv" for path in (folder / "new").iterdir()) == [False, True]
-        scores = (folder / "new/scores.csv").read_bytes()
-        (folder / "new/scores.csv").unlink()
-        living.process.communicate(timeout=60)
-        assert living.process.returncode == 0, living.told()
-        assert contents(folder / "new") == {"scores.csv": scores}
+    with _started(FROM_STDIN, folder, A_CHUNK) as first:
+        _wait_until(lambda: waits(first), first)
+        with _started(SCORE, folder, None) as second:
+            assert second.process.wait(timeout=120) == 2 and "Another run is writing to" in second.told()
+        _end_by([signal.SIGKILL], first)
+    with _started(SCORE, folder, None) as again:
+        assert again.process.wait(timeout=120) == 0, again.told()
+    assert [path.name for path in (folder / "new").iterdir()] == ["scores.csv"]
 
 
 @contextmanager
@@ -143,12 +139,12 @@ def writes(running: Running) -> bool:
 
 def computes(running: Running) -> bool:
     """Whether first scores are written: then the next chunk is being computed, and the one behind it read."""
-    return any(path.is_file() and path.stat().st_size > 1000 for path in running.folder.rglob(".*scores.csv"))
+    return any(path.is_file() and path.stat().st_size > 1000 for path in running.folder.rglob(".*part-000000.csv"))
 
 
 def waits(running: Running) -> bool:
-    """Whether what it was given is read: the bar stands, and a thread waits for more."""
-    return "Scoring:" in running.told()
+    """Whether what it is given is being read, of which there is more to come."""
+    return any(running.folder.rglob(".*standard_input"))
 
 
 ATTACKS: list[Attack] = [
@@ -158,7 +154,7 @@ ATTACKS: list[Attack] = [
     stopped("SIGTERM while scores are computed", SCORE, [signal.SIGTERM], computes),
     stopped("a terminal that closes while scores are computed", SCORE, [signal.SIGHUP], computes),
     stopped("Ctrl-C while the first pair is waited for", FROM_STDIN, [signal.SIGINT], imports, given=""),
-    stopped("Ctrl-C while a thread waits for more pairs", FROM_STDIN, [signal.SIGINT], waits, given=A_CHUNK),
+    stopped("Ctrl-C while more pairs are waited for", FROM_STDIN, [signal.SIGINT], waits, given=A_CHUNK),
     stopped("SIGTERM while a data set is written", EXPORT, [signal.SIGTERM], writes),
     stopped("signals of all kinds at once", SCORE, [signal.SIGTERM, signal.SIGHUP, signal.SIGINT] * 5, computes),
     finished(
@@ -175,6 +171,6 @@ ATTACKS: list[Attack] = [
         [signal.SIGINT],
         "new/out/README.md",
     ),
-    stopped("SIGTERM while a thread waits for more pairs", FROM_STDIN, [signal.SIGTERM], waits, given=A_CHUNK),
+    stopped("SIGTERM while more pairs are waited for", FROM_STDIN, [signal.SIGTERM], waits, given=A_CHUNK),
     Attack("SIGKILL, and a run that still writes the same", left_by_a_dead_run),
 ]

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from modeling_empathy.errors import InputError, RowError
-from modeling_empathy.files import rows as rows_module
-from modeling_empathy.files.rows import FORMATS, STDIN, Row, check_columns, csv_header, format_of, read_rows
-from tests.csv_files import write_csv
+from modeling_empathy.files import columnar_rows
+from modeling_empathy.files.input_files import FORMATS, STDIN, InputFile, format_of
+from modeling_empathy.files.row import Row
+from modeling_empathy.files.rows import check_columns, count_rows, csv_header, read_rows
 
 
 VALUES = [{"a": "1", "b": "two\nlines"}, {"a": "3", "b": "Ça va 😀"}]
@@ -22,10 +23,18 @@ NEED_A_AND_B = partial(check_columns, ("a", "b"))
 
 def write_rows(folder: Path, ending: str, values=VALUES) -> Path:
     path = folder / f"x{ending}"
-    if ending == ".csv":
-        return write_csv(path, [list(row.values()) for row in values], list(values[0]))
-    if ending == ".parquet":
-        pq.write_table(pa.Table.from_pylist(values), path)
+    table = pa.Table.from_pylist(values)
+    if ending in (".csv", ".tsv", ".xlsx"):
+        frame = table.to_pandas()
+        if ending == ".xlsx":
+            frame.to_excel(path, index=False)
+        else:
+            frame.to_csv(path, index=False, sep="," if ending == ".csv" else "\t")
+    elif ending == ".parquet":
+        pq.write_table(table, path)
+    elif ending == ".arrow":
+        with pa.ipc.new_stream(path, table.schema) as writer:
+            writer.write_table(table)
     else:
         path.write_text("\n\n".join(json.dumps(row) for row in values))
     return path
@@ -42,6 +51,9 @@ PLACES = {
     ".jsonl": [("x.jsonl, line 1", 1, 1), ("x.jsonl, line 3", 3, 3)],
     ".ndjson": [("x.ndjson, line 1", 1, 1), ("x.ndjson, line 3", 3, 3)],
     ".parquet": [("x.parquet, row 1", 1, 1), ("x.parquet, row 2", 2, 2)],
+    ".arrow": [("x.arrow, row 1", 1, 1), ("x.arrow, row 2", 2, 2)],
+    ".tsv": [("x.tsv, row 1 (line 2)", 1, 2), ("x.tsv, row 2 (line 4)", 2, 4)],
+    ".xlsx": [("x.xlsx, sheet 'Sheet1', row 2", 1, 2), ("x.xlsx, sheet 'Sheet1', row 3", 2, 3)],
 }
 
 
@@ -74,6 +86,28 @@ def test_a_cell_is_named_by_place_column_and_value():
         row.text("a", "expected an id")
 
 
+@pytest.mark.parametrize("ending", FORMATS)
+def test_rows_are_read_from_any_of_them_on(tmp_path, ending):
+    values = [{"a": str(number), "b": "text"} for number in range(2500)]
+    path = write_rows(tmp_path, ending, values)
+    if ending == ".parquet":
+        pq.write_table(pa.Table.from_pylist(values), path, row_group_size=1000)
+    whole = list(read_rows(path, NEED_A_AND_B))
+    for start in (0, 1, 999, 1000, 1024, 2499, 2500, 3000):
+        assert list(read_rows(path, NEED_A_AND_B, start=start)) == whole[start:]
+    counted = count_rows(InputFile.at(path), NEED_A_AND_B)
+    assert counted == (2500 if ending in (".parquet", ".arrow") else None)
+
+
+def test_what_can_not_be_read_belongs_to_the_row_behind_it(tmp_path):
+    (tmp_path / "x.jsonl").write_text('[1]\n{"a": 1, "b": 1}\n[2]\n{"a": 2, "b": 2}\n[3]\n')
+    for start, expected in ((0, ["[1]", "[2]", "[3]"]), (1, ["[2]", "[3]"]), (2, ["[3]"])):
+        errors = []
+        rows = list(read_rows(tmp_path / "x.jsonl", NEED_A_AND_B, start=start, on_error=errors.append))
+        assert len(rows) == 2 - start
+        assert [str(error).rsplit("got '", 1)[1][:3] for error in errors] == expected
+
+
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_a_header_is_checked_once_and_before_any_row(tmp_path, ending):
     seen = []
@@ -99,7 +133,7 @@ def test_of_parquet_only_the_columns_that_are_needed_are_read_a_batch_at_a_time(
                 read.append(batch.num_rows)
                 yield batch
 
-    monkeypatch.setattr(rows_module.pq, "ParquetFile", Watched)
+    monkeypatch.setattr(columnar_rows.pq, "ParquetFile", Watched)
     rows = read_rows(path, lambda header, name: ["a"])
     assert next(rows).values == {"a": "0"} and read == [1024]
     assert [row.values for row in rows][-1] == {"a": "2499"} and sum(read) == 2500
@@ -208,14 +242,19 @@ def test_files_that_can_not_be_read_are_named(tmp_path):
         read_rows(tmp_path / "absent.csv", NEED_A_AND_B)
     with pytest.raises(InputError, match=r"broken\.parquet can't be read as Parquet"):
         read_text(tmp_path, "broken.parquet", b"PAR1 and more")
-    with pytest.raises(InputError, match=r"the ending '\.xlsx' names no format; use one of \.csv, .*\.parquet"):
-        read_text(tmp_path, "x.xlsx", "")
+    with pytest.raises(InputError, match=r"the ending '\.xls' names no format; use one of \.csv, .*\.parquet"):
+        read_text(tmp_path, "x.xls", "")
 
 
 def test_formats_go_by_the_ending_unless_one_is_named():
-    assert format_of(Path("x.NDJSON")) == "jsonl" and format_of(Path("x"), "csv") == "csv"
+    assert (
+        format_of(Path("x.NDJSON")) == format_of(Path("x.jsonl.GZ")) == "jsonl"
+        and format_of(Path("x"), "csv") == "csv"
+    )
     assert format_of(Path("x.txt"), formats={".txt": "lines"}) == "lines"
-    with pytest.raises(InputError, match=r"'\.txt' names no format; use one of \.csv, \.jsonl, \.ndjson, \.parquet"):
+    with pytest.raises(
+        InputError, match=r"'\.txt' names no format; use one of \.csv, \.tsv, \.jsonl, \.ndjson, \.parquet, "
+    ):
         format_of(Path("x.txt"))
 
 

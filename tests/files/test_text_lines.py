@@ -5,13 +5,14 @@ import gzip
 import pytest
 
 from modeling_empathy.errors import InputError
+from modeling_empathy.files.input_files import InputFile
 from modeling_empathy.files.text_lines import LONGEST_LINE, other_content, read_lines, unreadable
 
 
 def lines_of(folder, content: bytes) -> list[str]:
     path = folder / "x.csv"
     path.write_bytes(content)
-    return list(read_lines(path, "x.csv"))
+    return list(read_lines(InputFile.at(path)))
 
 
 def test_lines_end_where_they_do_in_a_file_and_keep_their_ends(tmp_path):
@@ -31,7 +32,7 @@ def test_of_a_line_without_end_a_part_is_read_and_the_next_line_is_the_next(tmp_
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(b"a,b"), "x.csv is compressed with gzip: unpack it first"),
+        (gzip.compress(b"a,b"), "x.csv is compressed with gzip: unpack it, or end its name in .gz"),
         (b"PK\x03\x04 and more", "x.csv is a zip archive or a workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "x.csv is a workbook of Excel"),
         ("a,b".encode("utf-16"), "UTF-16"),

@@ -10,13 +10,14 @@ from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel, EmpathyPip
 from modeling_empathy.checkpoints.joined_models import join_models
 from modeling_empathy.cli.app import app
 from modeling_empathy.errors import InputError
+from modeling_empathy.jobs.plan import ScoringOptions
+from modeling_empathy.jobs.score_files import score_files
 from modeling_empathy.scoring.engine import load_engines
-from modeling_empathy.scoring.score_file import score_file
 from modeling_empathy.training.parsing import parse_arguments
 from tests.command_lines import printed_by, refused_by
 from tests.csv_files import write_csv
+from tests.jobs.test_score_files import read_scores
 from tests.model.test_pipeline_empathy import LONG_RESPONSE, PAIRS, assert_same, pipeline_for
-from tests.scoring.test_score_file import read_scores
 from tests.tiny_models import tiny_model
 
 
@@ -167,9 +168,14 @@ def test_a_file_is_scored_to_its_end_unless_it_is_said_to_be_cut(tmp_path):
         ("mask", {"rationale_format": "mask"}),
     ):
         target = tmp_path / f"{name}.jsonl"
-        cut[name] = score_file(
-            lambda: load_engines(str(tmp_path / "model")), source, target, show_progress=False, **options
-        ).truncated
+        summary = score_files(
+            lambda: load_engines(str(tmp_path / "model")),
+            [str(source)],
+            str(target),
+            ScoringOptions(**options),
+            show_progress=False,
+        )
+        cut[name] = summary.truncated
     assert cut == {"default": 0, "cut": 1, "mask": 1}
     [row] = read_scores(tmp_path / "default.jsonl")
     expected = scorer(LONG, stride=6)

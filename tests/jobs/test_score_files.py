@@ -5,6 +5,7 @@ import errno
 import json
 import threading
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,12 +16,15 @@ import pytest
 
 from modeling_empathy import EmpathyPipeline
 from modeling_empathy.checkpoints.identity import ModelIdentity
-from modeling_empathy.errors import InputError, RowError
+from modeling_empathy.errors import InputError, RowError, raise_error
+from modeling_empathy.files.input_files import InputFile
+from modeling_empathy.files.rows import read_rows
+from modeling_empathy.jobs.input_pairs import InputColumns, InputPair, read_pairs
+from modeling_empathy.jobs.plan import ScoringOptions
+from modeling_empathy.jobs.score_files import NothingToScore, ScoringSummary, score_files
+from modeling_empathy.jobs.score_writer import ScoreWriter
 from modeling_empathy.model.mechanisms import ABBREVIATIONS
 from modeling_empathy.scoring.engine import PAIRS_PER_CHUNK, ScoringEngine
-from modeling_empathy.scoring.input_pairs import InputPair, read_pairs
-from modeling_empathy.scoring.score_file import NothingToScore, score_file
-from modeling_empathy.scoring.score_writer import ScoreWriter
 from tests.csv_files import write_csv
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
@@ -36,6 +40,9 @@ PAIRS = [
     # An id that is there already: rows are told apart by their order.
     ("1", "I feel alone.", "Why?"),
 ]
+
+
+PROBABILITIES = ("probability_0", "probability_1", "probability_2")
 
 
 def pipeline(**config) -> EmpathyPipeline:
@@ -76,8 +83,26 @@ def engine(tokens_per_batch: int = 64, **config) -> ScoringEngine:
     return ScoringEngine.of_model(scorer.model, scorer.tokenizer, tokens_per_batch=tokens_per_batch)
 
 
-def run(source: Path, target: Path, engines=None, **options):
-    return score_file(lambda: engines or [engine()], source, target, show_progress=False, **options)
+def run(source: Path, target: Path, engines=None, load=None, **options) -> ScoringSummary:
+    summary = score_files(
+        load or (lambda: engines or [engine()]),
+        [str(source)],
+        str(target),
+        ScoringOptions(**options),
+        show_progress=False,
+    )
+    assert summary is not None
+    return summary
+
+
+def pairs_of(path: Path, file_format: str | None = None, on_error=raise_error, columns=None) -> list[InputPair]:
+    return list(each_pair_of(path, file_format, on_error, columns))
+
+
+def each_pair_of(path: Path, file_format=None, on_error=raise_error, columns=None) -> Iterator[InputPair]:
+    columns = columns or InputColumns()
+    rows = read_rows(InputFile.at(path, file_format), columns.needed, on_error=on_error)
+    return read_pairs(rows, columns, on_error)
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
@@ -87,12 +112,17 @@ def test_every_format_gives_what_the_pipeline_says_in_the_order_of_the_input(tmp
     assert (summary.pairs, summary.truncated, summary.skipped) == (5, 1, 0)
     rows = read_scores(tmp_path / f"scores.{target}")
     columns = [*HEADER, *(f"{code}_{part}" for part in ("label", "rationale") for code in ("ER", "IP", "EX"))]
-    assert list(rows[0]) == [*columns, "model"]
+    levels = [f"{code}_{part}" for code in ("ER", "IP", "EX") for part in (*PROBABILITIES, "expected")]
+    assert list(rows[0]) == [*columns, *levels, "model"]
     assert [tuple(row[name] for name in HEADER) for row in rows] == PAIRS
     spans = 0
-    for row, expected in zip(rows, pipeline()([pair[1:] for pair in PAIRS]), strict=True):
+    for row, expected in zip(rows, pipeline()([pair[1:] for pair in PAIRS], return_all_scores=True), strict=True):
         for mechanism, code in ABBREVIATIONS.items():
             assert row[f"{code}_label"] == expected[mechanism]["level"]
+            probabilities = [float(row[f"{code}_{part}"]) for part in PROBABILITIES]
+            assert probabilities == pytest.approx(list(expected[mechanism]["scores"].values()), abs=1e-4)
+            mean_level = probabilities[1] + 2 * probabilities[2]
+            assert float(row[f"{code}_expected"]) == pytest.approx(mean_level, abs=1e-5)
             assert len(row[f"{code}_rationale"]) == len(expected[mechanism]["rationales"])
             for span, expected_span in zip(row[f"{code}_rationale"], expected[mechanism]["rationales"], strict=True):
                 assert row["response_post"][span["start"] : span["end"]] == span["text"] == expected_span["text"]
@@ -128,7 +158,7 @@ def test_models_of_one_mechanism_each_take_the_place_of_one_of_three(tmp_path):
     separate = [engine(mechanisms=["explorations"]), engine(mechanisms=["emotional_reactions"])]
     run(write_pairs(tmp_path, "csv"), tmp_path / "scores.jsonl", separate)
     rows = read_scores(tmp_path / "scores.jsonl")
-    assert list(rows[0])[3:] == ["EX_label", "ER_label", "EX_rationale", "ER_rationale", "model"]
+    assert list(rows[0])[3:8] == ["EX_label", "ER_label", "EX_rationale", "ER_rationale", "EX_probability_0"]
     for mechanism, code in (("explorations", "EX"), ("emotional_reactions", "ER")):
         scorer = pipeline(mechanisms=[mechanism])
         expected = [scorer(pair[1:])[mechanism]["level"] for pair in PAIRS]
@@ -169,7 +199,7 @@ def test_ids_may_be_numbers_or_the_two_posts_own(tmp_path):
     ]
     path = tmp_path / "x.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert [pair.id for pair in read_pairs(path, "jsonl")] == ["7", "s_r"]
+    assert [pair.id for pair in pairs_of(path, "jsonl")] == ["7", "s_r"]
 
 
 BAD_ROWS = {
@@ -180,7 +210,7 @@ BAD_ROWS = {
     ),
     "jsonl": (
         b'{"id": 1, "seeker_post": "a", "response_post": "b"}\n\n{"id": 2\n[3]\n{"id": 4, "seeker_post": "a"}\n'
-        b'{"id": 5, "seeker_post": "a", "response_post": 5}\n{"seeker_post": "a", "response_post": "b"}\n'
+        b'{"id": 5, "seeker_post": "a", "response_post": 5}\n{"id": null, "seeker_post": "a", "response_post": "b"}\n'
         b'{"id": 7, "seeker_post": "a", "response_post": "b"}\n',
         {
             3: "no JSON",
@@ -225,10 +255,10 @@ def test_a_bad_row_stops_by_its_line_or_goes_to_a_side_file(tmp_path, file_forma
     [
         ("empty.csv", b"", "column 'seeker_post', 'response_post' is missing; the header has nothing"),
         ("wrong.csv", b"id,seeker,response\n1,a,b\n", "the header has 'id', 'seeker', 'response'"),
-        ("noid.csv", b"seeker_post,response_post\na,b\n", "column 'id' is missing"),
-        ("header.csv", b"seeker_post,response_post\n", "column 'id' is missing, or 'sp_id' and 'rp_id' in its place"),
+        ("wrong.csv", b"id,question,answer\n1,a,b\n", "as in --column seeker_post=question --column response_post="),
         ("broken.parquet", b"PAR1 and more", "can't be read as Parquet"),
-        ("pairs.xlsx", b"", "names no format"),
+        ("pairs.xls", b"", "names no format"),
+        ("pairs.xlsx", b"", "no.* workbook"),
         ("absent.csv", None, "not a file"),
     ],
 )
@@ -240,7 +270,7 @@ def test_files_that_hold_no_pairs_are_refused_before_a_model_is_loaded(tmp_path,
         raise AssertionError("the model was loaded")
 
     with pytest.raises(InputError, match=message):
-        score_file(unwanted, tmp_path / name, tmp_path / "scores.csv", show_progress=False)
+        run(tmp_path / name, tmp_path / "scores.csv", load=unwanted)
     assert not (tmp_path / "scores.csv").exists()
 
 
@@ -259,7 +289,7 @@ def test_nothing_to_score_is_an_error_and_leaves_nothing(tmp_path, name, content
         raise AssertionError("the model was loaded")
 
     with pytest.raises(NothingToScore, match=message):
-        score_file(unwanted, tmp_path / name, tmp_path / "scores.csv", skip_errors=skip_errors, show_progress=False)
+        run(tmp_path / name, tmp_path / "scores.csv", load=unwanted, skip_errors=skip_errors)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
@@ -285,18 +315,27 @@ def test_the_rows_that_are_left_out_never_take_the_place_of_the_input(tmp_path):
     assert source.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
-def rows_with_a_bad_one(folder: Path, number: int) -> Path:
-    rows = [(row, "I feel alone" if row != number else "", "Why?") for row in range(PAIRS_PER_CHUNK + 200)]
+def as_parquet(path: Path) -> Path:
+    pd.read_csv(path, keep_default_na=False).to_parquet(path.with_suffix(".parquet"))
+    path.unlink()
+    return path.with_suffix(".parquet")
+
+
+def rows_with_a_bad_one(folder: Path, number: int, rows: int = PAIRS_PER_CHUNK + 200) -> Path:
+    rows = [(row, "I feel alone" if row != number else "", "Why?") for row in range(rows)]
     return write_csv(folder / "x.csv", rows, HEADER)
 
 
-def test_a_bad_row_of_the_first_chunk_costs_no_model(tmp_path):
-    with pytest.raises(RowError, match="row 1001 "):
-        score_file(pytest.fail, rows_with_a_bad_one(tmp_path, 1000), tmp_path / "scores.csv", show_progress=False)
+@pytest.mark.parametrize("number", [1001, PAIRS_PER_CHUNK + 101])
+def test_a_bad_row_of_a_text_costs_no_model_wherever_it_is(tmp_path, number):
+    with pytest.raises(RowError, match=f"row {number} "):
+        run(rows_with_a_bad_one(tmp_path, number - 1), tmp_path / "scores.csv", load=pytest.fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
 @pytest.mark.parametrize("engines", [1, 2])
 def test_a_bad_row_of_the_next_chunk_costs_a_batch_of_this_one(tmp_path, monkeypatch, engines):
+    """Of Parquet, whose rows are not read before they are scored."""
     one = ScoringEngine.of_model(
         pipeline(mechanisms=["explorations"]).model, wordpiece_tokenizer(), tokens_per_batch=64
     )
@@ -319,10 +358,12 @@ def test_a_bad_row_of_the_next_chunk_costs_a_batch_of_this_one(tmp_path, monkeyp
 
     probabilities = one.backend.probabilities
     monkeypatch.setattr(one.backend, "probabilities", computed)
-    with pytest.raises(RowError, match=f"row {PAIRS_PER_CHUNK + 101} "):
-        run(rows_with_a_bad_one(tmp_path, PAIRS_PER_CHUNK + 100), tmp_path / "scores.csv", two)
-    assert len(batches) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+    # The reader looks a chunk ahead, to know the last one.
+    source = as_parquet(rows_with_a_bad_one(tmp_path, PAIRS_PER_CHUNK + 100, PAIRS_PER_CHUNK * 2 + 200))
+    with pytest.raises(RowError, match=f"row {PAIRS_PER_CHUNK + 101},"):
+        run(source, tmp_path / "scores.csv", two)
+    assert len(batches) <= 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -347,9 +388,9 @@ def test_an_id_is_one_text_or_whole_number(tmp_path, row, expected):
     path = tmp_path / "x.jsonl"
     path.write_text('{"seeker_post": "a", "response_post": "b", ' + row[1:] + "\n")
     with pytest.raises(RowError, match=f"x.jsonl, line 1, {expected}"):
-        list(read_pairs(path))
+        pairs_of(path)
     path.write_text('{"seeker_post": "a", "response_post": "b", "id": 7, "x": 1, "x": 2, "y": {"id": 1, "id": 2}}\n')
-    assert [pair.id for pair in read_pairs(path)] == ["7"], "what nobody needs may be there twice"
+    assert [pair.id for pair in pairs_of(path)] == ["7"], "what nobody needs may be there twice"
 
 
 def test_a_post_of_a_megabyte_is_scored_and_said_to_be_cut(tmp_path):
@@ -402,10 +443,11 @@ def test_reading_and_writing_hold_no_more_of_a_long_file_than_of_a_short_one(tmp
         source = tmp_path / f"{rows}.csv"
         write_csv(source, ((index, "I feel alone", "I am so sorry") for index in range(rows)), HEADER)
         span = {"start": 0, "end": 4, "text": "I am", "score": 0.5}
-        result = {mechanism: {"level": 1, "rationales": [span]} for mechanism in ABBREVIATIONS}
+        scores = {"no": 0.25, "weak": 0.5, "strong": 0.25}
+        result = {mechanism: {"level": 1, "rationales": [span], "scores": scores} for mechanism in ABBREVIATIONS}
         tracemalloc.start()
         writer = ScoreWriter(tmp_path / "scores.csv", "csv", list(ABBREVIATIONS), "spans")
-        for pair in read_pairs(source, "csv"):
+        for pair in each_pair_of(source):
             writer.write([(pair, result)])
         writer.close()
         highest = tracemalloc.get_traced_memory()[1]
@@ -419,4 +461,4 @@ def test_reading_and_writing_hold_no_more_of_a_long_file_than_of_a_short_one(tmp
 
 
 def test_pairs_are_named_as_the_columns():
-    assert InputPair._fields == HEADER
+    assert InputPair._fields[:3] == HEADER
