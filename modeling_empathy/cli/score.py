@@ -240,20 +240,18 @@ def loaded_engines(
 
 def _output_beside(inputs: Sequence[str], input_format: str | None) -> str:
     """Where the scores of one file go that nobody named a place for."""
-    from ..files.input_files import STDIN, format_of
+    from ..files.input_files import COMPRESSED, STDIN, format_of, is_pattern
     from ..jobs.score_writer import WRITTEN
 
     [path] = inputs if len(inputs) == 1 else [None]
     if path is None or not Path(path).is_file():
         if path == str(STDIN):
             raise InputError("name the file to write with --output_path: standard input has no place beside it.")
-        if path is not None and "://" not in path and not Path(path).is_dir() and not set("*?[") & set(path):
+        if path is not None and "://" not in path and not Path(path).is_dir() and not is_pattern(path):
             raise InputError(f"{path} is not a file.")
         raise InputError("name the file or folder to write with --output_path: the input is more than one file here.")
     file_format = format_of(Path(path), input_format)
-    beside = (
-        Path(path) if Path(path).suffix.lower() not in (".gz", ".zst", ".bz2", ".xz") else Path(path).with_suffix("")
-    )
+    beside = Path(path).with_suffix("") if Path(path).suffix.lower() in COMPRESSED else Path(path)
     written = file_format if file_format in WRITTEN else "parquet" if file_format == "arrow" else "csv"
     return str(beside.with_suffix(f".scores.{written}"))
 

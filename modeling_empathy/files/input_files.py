@@ -43,6 +43,7 @@ _UNPACKERS: Mapping[str, Callable[[Any], Any]] = {
     ".xz": lzma.open,
     ".zst": open_zstd,
 }
+COMPRESSED = tuple(_UNPACKERS)
 # What says that a compressed file is damaged, or ends in the middle.
 _DAMAGED: tuple[type[Exception], ...] = (EOFError, zlib.error, lzma.LZMAError, OSError, *ZSTD_ERRORS)
 # A data set that `datasets` saved says in these which files it is made of.
@@ -180,6 +181,11 @@ def find_files(named: Sequence[str], file_format: str | None = None) -> list[Inp
     return files
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a name may stand for several files."""
+    return any(character in name for character in "*?[")
+
+
 def _files_of(name: str, file_format: str | None) -> list[InputFile]:
     try:
         filesystem, path = url_to_fs(name)
@@ -199,7 +205,7 @@ def _files_of(name: str, file_format: str | None) -> list[InputFile]:
             return [of(found, shown, "arrow") for found, shown in saved]
         found = sorted(filesystem.find(path))
         where, base = f"in the folder {name}", path
-    elif any(character in name for character in "*?["):
+    elif is_pattern(name):
         found = sorted(entry for entry in filesystem.glob(path) if filesystem.isfile(entry))
         where, base = f"that {name} stands for", _folder_of_pattern(path)
     else:
@@ -212,7 +218,7 @@ def _files_of(name: str, file_format: str | None) -> list[InputFile]:
         raise InputError(
             f"There is nothing to read {where}"
             + (f": {others}{' …' if len(shown) > 5 else ''}; " if others else "; ")
-            + f"what would be read: {', '.join(FORMATS)}, also with {', '.join(_UNPACKERS)} behind it."
+            + f"what would be read: {', '.join(FORMATS)}, also with {', '.join(COMPRESSED)} behind it."
         )
     return [of(entry, shown[entry]) for entry in usable]
 
@@ -239,7 +245,7 @@ def _saved_dataset(filesystem: Any, path: str) -> list[tuple[str, str]]:
 
 def _folder_of_pattern(path: str) -> str:
     parts = PurePosixPath(path).parts
-    plain = next(at for at, part in enumerate(parts) if any(character in part for character in "*?["))
+    plain = next(at for at, part in enumerate(parts) if is_pattern(part))
     return str(PurePosixPath(*parts[:plain])) if plain else ""
 
 
@@ -250,6 +256,6 @@ def _is_hidden(relative: str) -> bool:
 def _ending(name: str) -> str:
     """The ending that names a format: the last one, or the last but one of what is compressed."""
     path = PurePosixPath(name)
-    if path.suffix.lower() in _UNPACKERS:
+    if path.suffix.lower() in COMPRESSED:
         path = path.with_suffix("")
     return path.suffix.lower()

@@ -43,7 +43,7 @@ class _Reader:
     def __init__(self, file: InputFile) -> None:
         self._name = file.name
         self._parts = self._read(file)
-        self._text, self._at, self._is_at_end = "", 0, False
+        self._text, self._at = "", 0
         self._decode = json.JSONDecoder().raw_decode
 
     @staticmethod

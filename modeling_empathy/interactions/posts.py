@@ -277,6 +277,7 @@ def _post_of_reddit(row: Row, more: Sequence[str]) -> Post:
 
 # What stands in the place of a text that its author or a moderator took away.
 REMOVED = ("[deleted]", "[removed]", "[deleted by user]")
+_EXPECTED_TIME = "expected seconds since 1970, or a time as 2026-11-28T12:00:00"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -285,20 +286,17 @@ def _time(row: Row, column: str) -> float | None:
     value = row.values.get(column)
     if value in (None, ""):
         return None
-    if isinstance(value, str) and not _DATE.match(value):
-        try:
-            return float(value)
-        except ValueError:
-            raise row.error(column, "expected seconds since 1970, or a time as 2026-11-28T12:00:00") from None
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(value) if _DATE.match(value) else float(value)
         except ValueError:
-            raise row.error(column, "expected seconds since 1970, or a time as 2026-11-28T12:00:00") from None
+            raise row.error(column, _EXPECTED_TIME) from None
+        if isinstance(value, float):
+            return value
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-        raise row.error(column, "expected seconds since 1970, or a time as 2026-11-28T12:00:00")
+        raise row.error(column, _EXPECTED_TIME)
     return float(value)
 
 
@@ -321,4 +319,4 @@ def check_more(more: Sequence[str], taken: Sequence[str]) -> None:
         InputError: Names them.
     """
     if double := [name for name in more if name in taken]:
-        raise InputError(f"--group {', '.join(double)}: the table has a column of that name already.")
+        raise InputError(f"--keep {', '.join(double)}: the table has a column of that name already.")

@@ -15,9 +15,6 @@ from ..errors import InputError, first_line
 from .executors import Work
 
 
-EXECUTORS = ("local", "slurm", "ray", "jobs")
-
-
 @dataclass(frozen=True)
 class Cluster:
     """As of [`~modeling_empathy.jobs.executors.Executor`], by one of datatrove's executors.
@@ -26,7 +23,7 @@ class Cluster:
     datatrove's logs, statistics and marks of one launch are in `_run/logs` of the output.
 
     Attributes:
-        name: One of `EXECUTORS`.
+        name: `"local"`, `"slurm"`, `"ray"` or `"jobs"`.
         tasks: In how many parts the shards are done.
         workers: How many of them at once; -1 for all.
         settings: Further arguments of datatrove's executor, by name: `partition` and `time` of Slurm, `flavor` of

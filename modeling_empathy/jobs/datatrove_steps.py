@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -12,10 +12,9 @@ from datatrove.pipeline.base import PipelineStep
 from ..errors import InputError
 from ..model.mechanisms import ABBREVIATIONS
 from ..model.pair_inputs import in_chunks
-from ..scoring.engine import PAIRS_PER_CHUNK, ScoringEngine, load_engines
-from .executors import LoadEngines
+from ..scoring.engine import PAIRS_PER_CHUNK, load_engines
+from .executors import LoadEngines, score_as_task
 from .output_folder import OutputFolder
-from .score_shards import score_shards
 
 
 class ScoreDocuments(PipelineStep):
@@ -88,21 +87,14 @@ class ScoreShards(PipelineStep):
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
         """Scores the shards whose number, divided by the tasks, leaves the task's own."""
-        folder = OutputFolder(self.folder)
-        plan = folder.plan()
-        if plan is None:
-            raise InputError(f"{self.folder} has no plan of a run: empathy score makes one.")
-        with folder.locked(shared=True):
-            done = folder.done()
-            left = [shard for shard in range(rank, plan.shards, world_size) if shard not in done]
-            if left:
-                if not torch.cuda.is_available():
-                    torch.set_num_threads(1)
-                with self.track_time("task"):
-                    score_shards(
-                        plan, self._loaded(), folder, left, lambda pairs: self.stat_update("pairs", value=pairs)
-                    )
-            self.stat_update("shards", value=len(left))
-
-    def _loaded(self) -> Sequence[ScoringEngine]:
-        return self.load_engines()
+        if not torch.cuda.is_available():
+            torch.set_num_threads(1)
+        with self.track_time("task"):
+            done = score_as_task(
+                OutputFolder(self.folder),
+                self.load_engines,
+                rank,
+                world_size,
+                lambda pairs: self.stat_update("pairs", value=pairs),
+            )
+        self.stat_update("shards", value=done)

@@ -64,6 +64,38 @@ def in_this_process(work: Work) -> bool:
     return True
 
 
+def score_as_task(
+    folder: OutputFolder,
+    load_engines: LoadEngines,
+    task: int,
+    tasks: int,
+    on_progress: Callable[[int], object] = lambda pairs: None,
+) -> int:
+    """Scores the shards of a run that are left to one of several tasks.
+
+    Args:
+        folder: Where the run is.
+        load_engines: Loads what scores; not called where nothing is left.
+        task: The number of the task, from 0.
+        tasks: How many there are.
+        on_progress: Called with how many more pairs are scored.
+
+    Returns:
+        How many shards it scored.
+
+    Raises:
+        InputError: If there is no run, or from [`score_shards`].
+    """
+    plan = folder.plan()
+    if plan is None:
+        raise InputError(f"{folder.path} has no plan of a run: empathy score makes one.")
+    with folder.locked(shared=True):
+        left = plan.left(folder.done(), task, tasks)
+        if left:
+            score_shards(plan, load_engines(), folder, left, on_progress)
+    return len(left)
+
+
 class Processes:
     """Several processes on this machine, on CPUs of one thread each, on GPUs one a card.
 
@@ -189,7 +221,9 @@ class Ranks:
         """As of [`Executor`], of the first process."""
         work.lock.share()
         self._state.wait_for_everyone()
-        self._score(work.plan, work.engines, work.folder, work.shards, work.on_progress)
+        # None is done since these were counted: the others have waited.
+        mine = [shard for shard in work.shards if shard % self._state.num_processes == self._state.process_index]
+        score_shards(work.plan, work.engines, work.folder, mine, work.on_progress)
         self._state.wait_for_everyone()
         work.lock.own()
         return True
@@ -197,22 +231,5 @@ class Ranks:
     def follow(self, folder: OutputFolder, load_engines: LoadEngines) -> None:
         """What the other processes do."""
         self._state.wait_for_everyone()
-        plan = folder.plan()
-        if plan is not None:
-            with folder.locked(shared=True):
-                done = folder.done()
-                left = [shard for shard in range(plan.shards) if shard not in done]
-                self._score(plan, load_engines(), folder, left, lambda pairs: None)
+        score_as_task(folder, load_engines, self._state.process_index, self._state.num_processes)
         self._state.wait_for_everyone()
-
-    def _score(
-        self,
-        plan: Plan,
-        engines: Sequence[ScoringEngine],
-        folder: OutputFolder,
-        left: Sequence[int],
-        on_progress: Callable[[int], object],
-    ) -> None:
-        # By its number and not its place among those left: another process may look when one more is done.
-        mine = [shard for shard in left if shard % self._state.num_processes == self._state.process_index]
-        score_shards(plan, engines, folder, mine, on_progress)

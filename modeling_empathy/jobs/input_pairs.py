@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, TypeGuard
 
 from ..errors import InputError, RowError
@@ -104,9 +105,12 @@ class InputColumns:
         """Whether a column of the input goes to the output as it is."""
         if column in self.keep:
             return True
-        # What is scored has columns of its own there.
-        scored = {source.split(".")[0] for ours in ("id", *POSTS) for source in self.of(ours)} | set(IDS)
-        return self.keep_all and column not in scored
+        return self.keep_all and column not in self._scored
+
+    @cached_property
+    def _scored(self) -> set[str]:
+        """The input's columns whose content has columns of its own in the output."""
+        return {source.split(".")[0] for ours in ("id", *POSTS) for source in self.of(ours)} | set(IDS)
 
     def pairs(self, row: Row) -> list[InputPair]:
         """The pairs of a row: one, or one for each of its responses, with the response's number behind the id.

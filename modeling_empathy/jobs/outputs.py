@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
-from ..files.input_files import InputFile, format_of
+from ..files.input_files import COMPRESSED, InputFile, format_of
 from ..files.whole_files import check_apart, check_replaceable
 from .joined_output import join_lines, join_shards
 from .output_folder import OutputFolder, ShardSummary, part_name
-from .plan import Plan
 from .score_writer import WRITTEN
 
 
@@ -21,7 +20,7 @@ _ENDINGS = {f".{file_format}": file_format for file_format in WRITTEN} | {".ndjs
 # Bytes: of the 255 that most file systems allow, what is left beside the ending.
 _LONGEST_SHOWN = 240
 # Of what is read and not written: a folder of such a name would hardly be what was meant.
-_NOT_WRITTEN = (".tsv", ".xlsx", ".arrow", ".txt", ".json", ".gz", ".zst", ".bz2", ".xz")
+_NOT_WRITTEN = (".tsv", ".xlsx", ".arrow", ".txt", ".json", *COMPRESSED)
 
 
 class RunOutput:
@@ -77,7 +76,7 @@ class RunOutput:
                 raise
             raise OSError(error.errno, error.strerror, self.path) from None
 
-    def finish(self, plan: Plan, done: dict[int, ShardSummary]) -> Path | None:
+    def finish(self, done: dict[int, ShardSummary]) -> Path | None:
         """Makes one file of the shards, where one is asked for; lists what could not be used beside it.
 
         Returns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -141,6 +141,10 @@ class Plan:
             if first < behind or (not rows and min(begin // size, last) == shard):
                 pieces.append(Piece(position, first - begin, behind - first))
         return pieces
+
+    def left(self, done: Container[int], task: int = 0, tasks: int = 1) -> list[int]:
+        """The shards that are not done; of several tasks, one's own: by their numbers, whatever is done meanwhile."""
+        return [shard for shard in range(task, self.shards, tasks) if shard not in done]
 
     def reads_the_same(
         self, bytes_of: Sequence[tuple[str, int, str]], columns: InputColumns, skip_errors: bool

@@ -20,7 +20,7 @@ from .executors import Executor, LoadEngines, Ranks, Work, in_this_process
 from .manifest import manifest
 from .output_folder import OutputFolder
 from .outputs import RunOutput
-from .plan import Plan, PlannedInputs, ScoringOptions, plan_inputs
+from .plan import Plan, PlannedFile, PlannedInputs, ScoringOptions, plan_inputs
 from .score_writer import columns_of
 
 
@@ -117,7 +117,7 @@ def score_files(
                 "with, name another output, or begin anew with --start_over."
             )
         done = output.folder.done()
-        left = [shard for shard in range(plan.shards) if shard not in done]
+        left = plan.left(done)
         if output.is_folder:
             output.folder.write_manifest(manifest(plan, done, about_model))
         with tqdm(total=plan.rows, unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
@@ -142,17 +142,17 @@ def _finished(
     )
     if not is_whole:
         return summary
-    if missing := [shard for shard in range(plan.shards) if shard not in done]:
+    if missing := plan.left(done):
         raise InputError(
             f"{len(missing)} of {plan.shards} shards of {output.path} are not done: the same command goes on "
             "with them."
         )
     if not summary.pairs:
         output.folder.clear()
-        raise NothingToScore(f"{_named(plan)}: nothing to score; none of {summary.skipped} rows can be used.")
+        raise NothingToScore(f"{_named(plan.files)}: nothing to score; none of {summary.skipped} rows can be used.")
     if output.is_folder:
         output.folder.write_manifest(manifest(plan, done, about_model))
-    summary.errors_path = output.finish(plan, done)
+    summary.errors_path = output.finish(done)
     return summary
 
 
@@ -182,12 +182,11 @@ def _looked_through(
         planned = plan_inputs(files, options.columns, options.skip_errors, known, lambda: bar.update(1))
     if planned.usable:
         return planned
-    name = files[0].name if len(files) == 1 else f"{len(files)} files"
     reason = "it has no rows" if len(files) == 1 else "they have no rows"
     if planned.first_error is not None:
         first = str(planned.first_error).rstrip(".")
         reason = f"none of its {planned.errors} rows can be used, the first of them because: {first}"
-    raise NothingToScore(f"{name}: nothing to score; {reason}.")
+    raise NothingToScore(f"{_named(files)}: nothing to score; {reason}.")
 
 
 def _planned(planned: PlannedInputs, options: ScoringOptions, engines: Sequence[ScoringEngine]) -> Plan:
@@ -204,5 +203,5 @@ def _planned(planned: PlannedInputs, options: ScoringOptions, engines: Sequence[
     return Plan(planned.files, options, models, mechanisms, planned.kept)
 
 
-def _named(plan: Plan) -> str:
-    return plan.files[0].name if len(plan.files) == 1 else f"{len(plan.files)} files"
+def _named(files: Sequence[InputFile] | Sequence[PlannedFile]) -> str:
+    return files[0].name if len(files) == 1 else f"{len(files)} files"
