@@ -138,15 +138,24 @@ def reporting(name: str, when_interrupted: str = "nothing unfinished was left be
         try:
             yield
             _flush_output()
-        except KeyboardInterrupt as interruption:
-            tell(f"\n{name}: interrupted; {when_interrupted}")
-            sys.exit(128 + getattr(interruption, "signal_number", signal.SIGINT))
-        except Exception as error:
-            message = _message(error)
+        except BaseException as error:
+            if (interruption := _interruption(error)) is not None:
+                tell(f"\n{name}: interrupted; {when_interrupted}")
+                sys.exit(128 + getattr(interruption, "signal_number", signal.SIGINT))
+            message = _message(error) if isinstance(error, Exception) else None
             if message is None:
                 raise
             tell(f"{name}: error: {message}")
             sys.exit(2)
+
+
+def _interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """The signal to stop that ended the work; None if an error did."""
+    # Who cleans up behind a signal may fail at it, as where the same signal has ended a process that it calls.
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__context__
+    return cause
 
 
 def _message(error: Exception) -> str | None:

@@ -102,6 +102,20 @@ def test_a_signal_whose_exception_was_lost_comes_again_by_itself(monkeypatch, ca
     assert capsys.readouterr().err.count("interrupted") == 1
 
 
+def test_an_error_of_cleaning_up_behind_a_signal_is_the_signals(capsys):
+    # As of a process that the same signal has ended, when it is asked to end.
+    def work():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise FileNotFoundError(2, "No such file or directory")
+
+    with pytest.raises(SystemExit) as end, reporting("empathy score"):
+        work()
+    assert end.value.code == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "\nempathy score: interrupted; nothing unfinished was left behind\n"
+
+
 def test_what_is_ignored_stays_ignored_and_other_threads_are_left_alone():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with reporting("empathy score"):
