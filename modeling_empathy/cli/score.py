@@ -321,10 +321,25 @@ def _about(model: str | None, by_mechanism: dict[str, str]) -> dict[str, Any]:
 
     confusion: dict[str, list[list[int]]] = {}
     for mechanism, name in by_mechanism.items() or [(None, str(PRETRAINED) if model is None else model)]:
-        if Path(name).is_dir():
-            found = read_record(Path(name)).measured.confusion
+        if (folder := _folder_of_record(name)) is not None:
+            found = read_record(folder).measured.confusion
             confusion |= {key: rows for key, rows in found.items() if mechanism in (None, key)}
     return {"confusion": confusion}
+
+
+def _folder_of_record(name: str) -> Path | None:
+    """Where the record of a model's training is, which of a model on the Hub is downloaded; None if it has none."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    from ..hub.run_record import RECORD
+
+    if os.path.exists(name):
+        return Path(name) if os.path.isdir(name) else None
+    try:
+        return Path(hf_hub_download(name, RECORD)).parent
+    except (EntryNotFoundError, OSError, ValueError):
+        return None  # what is wrong with a name, loading the model says
 
 
 def _say_what_became(summary: ScoringSummary, output_path: str) -> None:

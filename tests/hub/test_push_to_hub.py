@@ -124,6 +124,18 @@ print(json.dumps(results))
     assert results.pop("v2") == results.pop("local v2") == branch
     assert list(results.values()) == [main]
 
+    # Scores by the model's name bring along what its record says of its errors.
+    (tmp_path / "pairs.csv").write_text("seeker_post,response_post\n" + "".join(f"{a},{b}\n" for a, b in PAIRS))
+    score = ["score", "--model", "user/empathy", "--input_path", "pairs.csv", "--output_path", "scores"]
+    subprocess.run(
+        [sys.executable, "-m", "modeling_empathy.cli.app", *score],
+        cwd=tmp_path,
+        env=environment(hub, tmp_path / "reader") | {"PYTHONPATH": str(REPOSITORY)},
+        check=True,
+    )
+    manifest = json.loads((tmp_path / "scores" / "manifest.json").read_text())
+    assert manifest["about_model"] == {"confusion": run_record()["confusion"]}
+
 
 def test_a_data_set_is_pushed_and_loaded_by_its_name(hub, tmp_path):
     printed = push(hub, tmp_path / "home", "dataset", "--source", "sample", "--repo_id", "user/sample", "--private")
