@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
 import signal
@@ -68,6 +69,8 @@ def run_command(command: Callable[[], object]) -> None:
             raise
         number = ended_by[end.code]
     _flush_output()
+    # What is held by what was interrupted, as semaphores of processes, is given back.
+    gc.collect()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 

@@ -117,6 +117,19 @@ def give_usual_mode(paths: Iterable[Path]) -> None:
             path.chmod(stat.S_IMODE(mode))
 
 
+def clear_dead(folder: Path, ending: str | None = None) -> None:
+    """Removes what runs that were killed have left in a folder.
+
+    Args:
+        folder: Where they wrote.
+        ending: How the temporary names end; any when left out.
+    """
+    name = re.compile(r"\.empathy-[0-9a-f]{16}" + (r"\..*" if ending is None else re.escape(ending)))
+    with suppress(OSError):  # a folder that can be written to and not read
+        for entry in [entry.path for entry in os.scandir(folder) if name.fullmatch(entry.name)]:
+            _remove_if_dead(Path(entry))
+
+
 def _is_same(one: Path, other: Path) -> bool:
     # By the file where there is one: a hard link, or other capitals on some disks, have another path.
     if os.path.exists(one) and os.path.exists(other):
@@ -135,7 +148,7 @@ def _moved_into_place(path: Path, make: Callable[[Path], object]) -> Iterator[Pa
     descriptor = None
     try:
         _make_folder(target.parent, made_folders)
-        _clear_dead(target)
+        clear_dead(target.parent, _ending(target))
         descriptor = _made_and_locked(temporary, make)
         # Before a text is written: what was for its owner's eyes stays so.
         mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
@@ -188,14 +201,6 @@ def _made_and_locked(temporary: Path, make: Callable[[Path], object]) -> int:
                 return descriptor
             os.close(descriptor)
         # Another run took it for dead in the moment before it was locked.
-
-
-def _clear_dead(target: Path) -> None:
-    """Removes what runs that were killed have left of the same output."""
-    name = re.compile(r"\.empathy-[0-9a-f]{16}" + re.escape(_ending(target)))
-    with suppress(OSError):  # a folder that can be written to and not read
-        for entry in [entry.path for entry in os.scandir(target.parent) if name.fullmatch(entry.name)]:
-            _remove_if_dead(Path(entry))
 
 
 def _remove_if_dead(temporary: Path) -> None:

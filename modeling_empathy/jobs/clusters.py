@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +17,9 @@ from typing import Any
 from .. import __version__
 from ..errors import InputError, first_line
 from .executors import Work
+
+
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Cluster:
             raise InputError("--executor slurm: there is no sbatch here; run it where Slurm's commands are.")
         # From here on the tasks hold the folder too.
         work.lock.share()
-        executor.run()
+        with _forks_end_with_us():
+            executor.run()
         if self.name == "slurm":
             return False
         work.lock.own()
@@ -104,6 +112,36 @@ def submitted(executor: Any) -> str:
     command += [part for name, value in options.items() if value for part in (f"--{name}", str(value))]
     command += [part for package in executor.dependencies for part in ("--with", package)]
     return shlex.join([*command, "launch_pickled_pipeline.py", pickle]) + "\n"
+
+
+_watched = False
+
+
+@contextmanager
+def _forks_end_with_us() -> Iterator[None]:
+    """Within it, processes that are forked end when this one is gone: datatrove has one that would stay for ever."""
+    global _watched
+    _watched = True
+    try:
+        yield
+    finally:
+        _watched = False
+
+
+def _end_with_the_parent() -> None:
+    parent = os.getppid()
+
+    def wait_and_end() -> None:
+        while os.getppid() == parent:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    if _watched:
+        threading.Thread(target=wait_and_end, daemon=True).start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_end_with_the_parent)
 
 
 # What a task takes: one core, and with the model and two chunks of pairs less than 2 GB.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import multiprocess
 import torch
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
@@ -13,7 +15,7 @@ from ..errors import InputError
 from ..model.mechanisms import ABBREVIATIONS
 from ..model.pair_inputs import in_chunks
 from ..scoring.engine import PAIRS_PER_CHUNK, load_engines
-from .executors import LoadEngines, score_as_task
+from .executors import LoadEngines, end_with, score_as_task
 from .output_folder import OutputFolder
 
 
@@ -89,6 +91,7 @@ class ScoreShards(PipelineStep):
         """Scores the shards whose number, divided by the tasks, leaves the task's own."""
         if not torch.cuda.is_available():
             torch.set_num_threads(1)
+        _leave_signals_to_the_parent()
         with self.track_time("task"):
             done = score_as_task(
                 OutputFolder(self.folder),
@@ -98,3 +101,11 @@ class ScoreShards(PipelineStep):
                 lambda pairs: self.stat_update("pairs", value=pairs),
             )
         self.stat_update("shards", value=done)
+
+
+def _leave_signals_to_the_parent() -> None:
+    """In a process of datatrove's local executor: Ctrl-C is its parent's to hear, and it ends when that is gone."""
+    parent = multiprocess.parent_process()
+    if parent is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        end_with(parent)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import wait as wait_for
@@ -122,7 +124,8 @@ class Processes:
         pool = ProcessPoolExecutor(count, context, _begin, (taken, scored))
         try:
             arguments = (work.folder.path, list(work.shards), work.load_engines)
-            futures = [pool.submit(_score_what_is_left, number, *arguments) for number in range(count)]
+            with _begun_ignoring_interrupts():
+                futures = [pool.submit(_score_what_is_left, number, *arguments) for number in range(count)]
             self._wait(futures, work, scored)
         except BrokenProcessPool:
             raise InputError(
@@ -155,16 +158,34 @@ _scored: Any = None
 
 def _begin(taken: Any, scored: Any) -> None:
     global _taken, _scored
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        end_with(parent)
     _taken, _scored = taken, scored
 
 
-def _end_with_the_parent() -> None:
+@contextmanager
+def _begun_ignoring_interrupts() -> Iterator[None]:
+    """Processes that are begun within it do not hear Ctrl-C, which a terminal sends to all: their parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # What is blocked in a process is blocked in those that it begins.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with(parent: Any) -> None:
     """Ends this process when the one that began it is gone, however that ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
+
+    def wait_and_end() -> None:
         wait_for([parent.sentinel])
         os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
 
 
 def _score_what_is_left(number: int, path: str, shards: Sequence[int], load_engines: LoadEngines) -> None:

@@ -21,12 +21,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+from weakref import WeakSet
 
 from fsspec.core import url_to_fs
 
 from ..errors import InputError
-from ..files.whole_files import fcntl, whole_file
+from ..files.whole_files import clear_dead, fcntl, whole_file
 from .plan import Plan
 
 
@@ -163,6 +164,12 @@ class OutputFolder:
         os.replace(self.path, gone)
         shutil.rmtree(gone, ignore_errors=True)
 
+    def clear_dead(self) -> None:
+        """Removes what processes have left that were ended in the middle of a shard."""
+        if self.is_local:
+            for name in ("", "_errors", _DONE):
+                clear_dead(Path(self._at(name)))
+
     def remove_if_nothing_is_done(self) -> None:
         """Removes the folder if no shard is whole: a run that failed at once leaves nothing."""
         if self.is_local and not self.done():
@@ -230,6 +237,7 @@ class OutputFolder:
             self._made = [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a") as file:
+                _held.add(file)
                 lock = FolderLock(self.path, file.fileno())
                 lock.share() if shared else lock.own()
                 if path.exists():  # or the run that held it has removed the folder, and the lock is on nothing
@@ -252,6 +260,19 @@ class OutputFolder:
     def _write_text(self, name: str, text: str) -> None:
         with self.new_file(name) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+# A process that is forked shares its parent's locks, and would hold them when that is gone.
+_held: WeakSet[TextIO] = WeakSet()
+
+
+def _let_go() -> None:
+    for file in list(_held):
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 _ENDINGS = (".parquet", ".csv", ".jsonl")

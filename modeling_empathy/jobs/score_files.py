@@ -158,10 +158,11 @@ def _finished(
 
 @contextmanager
 def _nothing_left_undone(folder: OutputFolder) -> Iterator[None]:
-    """Removes the folder if an error comes before a shard is whole."""
+    """Removes what is not whole behind an error, and the folder if no shard is."""
     try:
         yield
     except BaseException:
+        folder.clear_dead()
         folder.remove_if_nothing_is_done()
         raise
 

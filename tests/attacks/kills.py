@@ -20,8 +20,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from modeling_empathy.checkpoints.deltas import PRETRAINED
 from modeling_empathy.evaluation.tables import markdown_table
@@ -36,6 +39,9 @@ AT_ONCE = 2
 # Until its handlers stand, a process dies of a signal as any does: in silence, having done nothing.
 SECONDS_TO_START = 1.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
+# Of what a command has started, once it is gone itself.
+SECONDS_TO_END = 10.0
+SHARD = "/part-"
 # Of an output in shards, what a run keeps for itself: its plan, and logs of this and that time.
 OF_RUNS = "/_run/"
 SCORING = {
@@ -100,13 +106,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signals", nargs="*", help="by name (default: SIGKILL and SIGTERM)")
     parser.add_argument("--tasks", nargs="*", help="by name (default: all)")
+    parser.add_argument("--at_once", type=int, default=AT_ONCE)
     parser.add_argument("--output", type=Path, help="where the table is written too")
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="empathy-kills-") as scratch:
         every = {task.name: task for task in tasks(Path(scratch))}
         chosen = [every[name] for name in args.tasks or every]
         signals = [signal.Signals[name] for name in args.signals] if args.signals else SIGNALS
-        kills = kill_all(chosen, args.times, args.seed, Path(scratch), signals)
+        kills = kill_all(chosen, args.times, args.seed, Path(scratch), signals, args.at_once)
     rows = [[kill.task, kill.signal, f"{kill.moment:.2f} s", kill.left, "; ".join(kill.wrong)] for kill in kills]
     table = markdown_table(["task", "signal", "after", "left", "wrong"], rows)
     wrong = sum(bool(kill.wrong) for kill in kills)
@@ -122,6 +129,8 @@ def tasks(folder: Path) -> list[Task]:
     encoder = folder / "encoder"
     save_tiny_encoder(encoder)
     pairs = GOOD_PAIRS + "3,I feel alone.,I am so sorry. What happened?\n" * 20_000
+    # Of several processes, which take long to start, most kills shall meet some that score.
+    many = GOOD_PAIRS + "3,I feel alone.,I am so sorry. What happened?\n" * 60_000
     annotated = ",".join(HEADER) + "\n"
     annotated += "".join(f"s{row},r{row},I feel low.,What happened?,2,What happened?|\n" for row in range(20_000))
     return [
@@ -135,7 +144,7 @@ def tasks(folder: Path) -> list[Task]:
             Task(
                 "empathy score --model MODEL --input_path pairs.csv --output_path new/scores --shard_rows 1000 " + how,
                 "new/scores",
-                {"pairs.csv": pairs},
+                {"pairs.csv": many},
                 is_resumed=True,
                 called=called,
             )
@@ -160,9 +169,14 @@ def tasks(folder: Path) -> list[Task]:
 
 
 def kill_all(
-    chosen: Sequence[Task], times: int, seed: int, folder: Path, signals: Sequence[signal.Signals]
+    chosen: Sequence[Task],
+    times: int,
+    seed: int,
+    folder: Path,
+    signals: Sequence[signal.Signals],
+    at_once: int = AT_ONCE,
 ) -> list[Kill]:
-    """Kills each task in turn, two at a time, in folders below `folder`."""
+    """Kills each task in turn, some at a time, in folders below `folder`; every second round the command alone."""
     good_checkpoint()  # before several want it at once
     finished = [run_to_the_end(task, folder / f"whole-{index}") for index, task in enumerate(chosen)]
     generator = random.Random(seed)
@@ -170,10 +184,11 @@ def kill_all(
 
     def kill(index: int) -> Kill:
         task = index % len(chosen)
-        number = signals[index // len(chosen) % len(signals)]
-        return kill_once(chosen[task], finished[task], number, moments[index], folder / f"kill-{index}")
+        round = index // len(chosen)
+        number, alone = signals[round % len(signals)], round // len(signals) % 2 == 1
+        return kill_once(chosen[task], finished[task], number, moments[index], folder / f"kill-{index}", alone)
 
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as executor:
+    with ThreadPoolExecutor(max_workers=at_once) as executor:
         return list(executor.map(kill, range(times)))
 
 
@@ -191,15 +206,19 @@ def run_to_the_end(task: Task, folder: Path) -> Finished:
     return Finished(_compared(task, folder), time.monotonic() - began)
 
 
-def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: float, folder: Path) -> Kill:
-    """Kills a task that many seconds after its start, and runs it again."""
+def kill_once(
+    task: Task, finished: Finished, number: signal.Signals, moment: float, folder: Path, alone: bool = False
+) -> Kill:
+    """Kills a task that many seconds after its start, alone or with all that it has started, and runs it again."""
     write(task.files, _made(folder))
-    code, told = _run(task, folder, task.command, number, moment)
+    code, told = _run(task, folder, task.command, number, moment, alone)
     output = folder / task.output
     left = sorted(path for path in contents(folder) if path not in task.files)
     wrong = []
     if code not in (0, -number):
         wrong.append(f"it ended with {code}")
+    if running := _left_running(folder):
+        wrong.append(f"what it started still runs: {', '.join(running)}")
     is_there = output.exists() and (code == 0 or not task.is_resumed)
     if is_there and (different := _different(task, folder, finished)):
         wrong.append(f"its output is neither absent nor whole: {different}")
@@ -211,8 +230,8 @@ def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: fl
         # Nor is there anything to be told once the output is in place.
         may_be_silent = moment < SECONDS_TO_START or is_there
         if "Traceback" in told or told.count(": interrupted; ") not in ((0, 1) if may_be_silent else (1,)):
-            wrong.append(f"it told: {told[-300:]!r}")
-    what_is_left = "all" if is_there else f"{len(left)} files"
+            wrong.append(f"it told: {told[-1000:]!r}")
+    what_is_left = "all" if is_there else f"{len(left)} files, {sum(SHARD in path for path in left)} shards"
     if code and not is_there:
         again = task.command
         if task.is_resumed and (checkpoints := list(output.glob("checkpoint-*"))):
@@ -220,10 +239,24 @@ def kill_once(task: Task, finished: Finished, number: signal.Signals, moment: fl
             what_is_left += f" ({len(checkpoints)} checkpoints, resumed)"
         code, told = _run(task, folder, again)
         if code:
-            wrong.append(f"run again it ended with {code}: {told[-300:]!r}")
+            wrong.append(f"run again it ended with {code}: {told[-1000:]!r}")
         elif different := _different(task, folder, finished):
             wrong.append(f"run again it leaves something else: {different}")
-    return Kill(task.name, number.name, moment, what_is_left, wrong)
+    return Kill(task.name, f"{number.name}{' alone' if alone else ''}", moment, what_is_left, wrong)
+
+
+def _left_running(folder: Path) -> list[str]:
+    """What runs in a folder some seconds after what was started there has ended."""
+    patient_until = time.monotonic() + SECONDS_TO_END
+    while True:
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(" ".join(process.cmdline())[:100])
+        if not found or time.monotonic() > patient_until:
+            return found
+        time.sleep(0.2)
 
 
 def _made(folder: Path) -> Path:
@@ -232,7 +265,12 @@ def _made(folder: Path) -> Path:
 
 
 def _run(
-    task: Task, folder: Path, command: str, number: signal.Signals | None = None, moment: float = TIME_LIMIT
+    task: Task,
+    folder: Path,
+    command: str,
+    number: signal.Signals | None = None,
+    moment: float = TIME_LIMIT,
+    alone: bool = False,
 ) -> tuple[int, str]:
     """Runs a command, which is sent a signal if it is still there after so many seconds: its code, what it told."""
     log = folder.with_suffix(".log")
@@ -243,8 +281,8 @@ def _run(
     try:
         process.wait(moment)
     except subprocess.TimeoutExpired:
-        # The whole group: what a command has started ends with it.
-        os.killpg(process.pid, number or signal.SIGKILL)
+        # The whole group, as a terminal does, or the command alone: what it has started must end with it.
+        (os.kill if alone else os.killpg)(process.pid, number or signal.SIGKILL)
         try:
             process.wait(TIME_LIMIT)
         except subprocess.TimeoutExpired:

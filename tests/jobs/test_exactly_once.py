@@ -237,7 +237,7 @@ def start(source: Path, target: Path, *options: object) -> subprocess.Popen:
         100,
     ]
     command = [sys.executable, "-c", COMMAND, *map(str, [*arguments, *options])]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def wait_for_shards(folder: Path, shards: int) -> None:
@@ -247,14 +247,20 @@ def wait_for_shards(folder: Path, shards: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_killed_command_and_its_workers_leave_no_process_and_the_next_one_finishes(tmp_path):
+@pytest.mark.parametrize("executor", [("--workers", 2), ("--executor", "local", "--tasks", 4, "--workers", 2)])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_command_and_its_workers_leave_no_process_and_the_next_one_finishes(tmp_path, number, executor):
     source = write_pairs(tmp_path / "pairs.csv", 3000)
     run(source, tmp_path / "whole", shard_rows=100, about_model={"confusion": {}})
-    killed = start(source, tmp_path / "scores", "--workers", 2)
+    killed = start(source, tmp_path / "scores", *executor)
     wait_for_shards(tmp_path / "scores", 3)
     children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(killed.pid)], capture_output=True, text=True).stdout
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
+    if number == signal.SIGKILL:
+        os.kill(killed.pid, number)
+    else:
+        os.killpg(killed.pid, number)  # as a terminal sends Ctrl-C
+    _, told = killed.communicate()
+    assert killed.returncode == -number and "Traceback" not in told, told
     for child in map(int, children.split()):
         end = time.monotonic() + 30
         while Path(f"/proc/{child}").exists() and "zombie" not in Path(f"/proc/{child}/status").read_text():
