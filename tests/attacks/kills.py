@@ -39,8 +39,8 @@ AT_ONCE = 2
 # Until its handlers stand, a process dies of a signal as any does: in silence, having done nothing.
 SECONDS_TO_START = 1.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
-# Of what a command has started, once it is gone itself.
-SECONDS_TO_END = 10.0
+# Of what a command has started, once it is gone itself; Ray's agents look for their raylet now and then.
+SECONDS_TO_END = 60.0
 SHARD = "/part-"
 # Of an output in shards, what a run keeps for itself: its plan, and logs of this and that time.
 OF_RUNS = "/_run/"
@@ -106,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signals", nargs="*", help="by name (default: SIGKILL and SIGTERM)")
     parser.add_argument("--tasks", nargs="*", help="by name (default: all)")
+    parser.add_argument("--earliest", type=float, default=0.0, help="part of a run's time that is left alone, 0 to 1")
     parser.add_argument("--at_once", type=int, default=AT_ONCE)
     parser.add_argument("--output", type=Path, help="where the table is written too")
     args = parser.parse_args(arguments)
@@ -113,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every = {task.name: task for task in tasks(Path(scratch))}
         chosen = [every[name] for name in args.tasks or every]
         signals = [signal.Signals[name] for name in args.signals] if args.signals else SIGNALS
-        kills = kill_all(chosen, args.times, args.seed, Path(scratch), signals, args.at_once)
+        kills = kill_all(chosen, args.times, args.seed, Path(scratch), signals, args.at_once, args.earliest)
     rows = [[kill.task, kill.signal, f"{kill.moment:.2f} s", kill.left, "; ".join(kill.wrong)] for kill in kills]
     table = markdown_table(["task", "signal", "after", "left", "wrong"], rows)
     wrong = sum(bool(kill.wrong) for kill in kills)
@@ -175,12 +176,16 @@ def kill_all(
     folder: Path,
     signals: Sequence[signal.Signals],
     at_once: int = AT_ONCE,
+    earliest: float = 0.0,
 ) -> list[Kill]:
     """Kills each task in turn, some at a time, in folders below `folder`; every second round the command alone."""
     good_checkpoint()  # before several want it at once
     finished = [run_to_the_end(task, folder / f"whole-{index}") for index, task in enumerate(chosen)]
     generator = random.Random(seed)
-    moments = [finished[index % len(chosen)].seconds * generator.random() for index in range(times)]
+    moments = [
+        finished[index % len(chosen)].seconds * (earliest + (1 - earliest) * generator.random())
+        for index in range(times)
+    ]
 
     def kill(index: int) -> Kill:
         task = index % len(chosen)
