@@ -142,8 +142,14 @@ def score(
         bool, typer.Option("--dry_run", help="With --executor slurm or jobs: plan, and show what would be submitted.")
     ] = False,
     shard_rows: Annotated[
-        int, typer.Option("--shard_rows", min=1, help="Rows of the input in a shard: what a killed run loses at most.")
-    ] = 8192,
+        int | None,
+        typer.Option(
+            "--shard_rows",
+            min=1,
+            help="Rows of the input in a shard: what a killed worker loses at most.",
+            show_default="a thirtieth of the input, 1024 to 8192",
+        ),
+    ] = None,
     start_over: Annotated[
         bool, typer.Option("--start_over", help="Throw away what an earlier run of this output has done.")
     ] = False,
@@ -295,7 +301,7 @@ def _options(
     stride: int | None,
     no_windows: bool,
     on_error: str,
-    shard_rows: int,
+    shard_rows: int | None,
     backend: str,
     dtype: str,
 ) -> ScoringOptions:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,7 +62,8 @@ class Cluster:
             raise InputError("--executor slurm: there is no sbatch here; run it where Slurm's commands are.")
         # From here on the tasks hold the folder too.
         work.lock.share()
-        with _forks_end_with_us():
+        around = {"local": _forks_end_with_us, "ray": _ray}.get(self.name, nullcontext)
+        with around():
             executor.run()
         if self.name == "slurm":
             return False
@@ -112,6 +114,27 @@ def submitted(executor: Any) -> str:
     command += [part for name, value in options.items() if value for part in (f"--{name}", str(value))]
     command += [part for package in executor.dependencies for part in ("--with", package)]
     return shlex.join([*command, "launch_pickled_pipeline.py", pickle]) + "\n"
+
+
+@contextmanager
+def _ray() -> Iterator[None]:
+    """Joins the Ray cluster that the environment names, or begins one here, which ends with the block."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    stopping = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in stopping}
+    ray.init()
+    try:
+        if threading.current_thread() is threading.main_thread():
+            # Those that Ray has put in their place abort the process, and nothing is cleaned up.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        yield
+    finally:
+        ray.shutdown()
 
 
 _watched = False

@@ -18,12 +18,14 @@ from ..files.input_files import InputFile
 from ..files.row import Row
 from ..files.rows import count_rows, read_rows
 from ..model.encoded_pairs import OWN_STRIDE
+from ..scoring.engine import PAIRS_PER_CHUNK
 from .input_pairs import InputColumns, read_pairs
 from .kept_columns import KeptColumns
 
 
-# Rows of the input in a shard, unless something else is asked for: a minute or two of one core's work.
-SHARD_ROWS = 8192
+# A shard is a minute or two of one core's work at most; of shorter inputs, several workers shall have some each.
+_MOST_CHUNKS_OF_A_SHARD = 8
+_SHARDS_OF_SHORT_INPUTS = 32
 
 
 class PlannedFile(NamedTuple):
@@ -75,7 +77,7 @@ class ScoringOptions:
         stride: As in [`~modeling_empathy.model.pipeline_empathy.EmpathyPipeline`].
         skip_errors: Whether rows that can't be used are listed and left out.
         file_format: Of the shards.
-        shard_rows: Rows of the input in a shard.
+        shard_rows: Rows of the input in a shard; by the length of the input when left out.
         backend: What computes.
         dtype: What it computes in.
         device: Its kind: `cpu` or `cuda`.
@@ -86,7 +88,7 @@ class ScoringOptions:
     stride: int | str | None = OWN_STRIDE
     skip_errors: bool = False
     file_format: str = "parquet"
-    shard_rows: int = SHARD_ROWS
+    shard_rows: int | None = None
     backend: str = "torch"
     dtype: str = "fp32"
     device: str = "cpu"
@@ -118,9 +120,17 @@ class Plan:
         return sum(file.rows for file in self.files)
 
     @property
+    def shard_rows(self) -> int:
+        """Rows of the input in a shard."""
+        if self.options.shard_rows is not None:
+            return self.options.shard_rows
+        chunks = self.rows // (_SHARDS_OF_SHORT_INPUTS * PAIRS_PER_CHUNK)
+        return PAIRS_PER_CHUNK * min(max(chunks, 1), _MOST_CHUNKS_OF_A_SHARD)
+
+    @property
     def shards(self) -> int:
         """How many there are; one where no file has a row that can be read."""
-        return max(1, -(-self.rows // self.options.shard_rows))
+        return max(1, -(-self.rows // self.shard_rows))
 
     @cached_property
     def _begins(self) -> list[int]:
@@ -129,7 +139,7 @@ class Plan:
 
     def pieces(self, shard: int) -> list[Piece]:
         """The rows of a shard; an empty file, which may have rows that can't be read, is a piece of no rows."""
-        size, last = self.options.shard_rows, self.shards - 1
+        size, last = self.shard_rows, self.shards - 1
         start = shard * size
         end = min(start + size, self.rows)
         pieces = []

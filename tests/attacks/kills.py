@@ -39,8 +39,8 @@ AT_ONCE = 2
 # Until its handlers stand, a process dies of a signal as any does: in silence, having done nothing.
 SECONDS_TO_START = 1.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
-# Of what a command has started, once it is gone itself; Ray's agents look for their raylet now and then.
-SECONDS_TO_END = 60.0
+# Of what a command has started, once it is gone itself; Ray's agents hope for a minute that their cluster comes back.
+SECONDS_TO_END = 90.0
 SHARD = "/part-"
 # Of an output in shards, what a run keeps for itself: its plan, and logs of this and that time.
 OF_RUNS = "/_run/"

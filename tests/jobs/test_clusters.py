@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -75,6 +76,27 @@ def test_ray_gives_what_one_process_gives(tmp_path):
         ray.shutdown()
     assert (summary.pairs, summary.is_whole) == (ROWS, True)
     assert files_of(tmp_path / "scores") == files_of(tmp_path / "whole")
+
+
+def test_a_ray_that_a_run_begins_ends_with_it_and_takes_no_signal_away(tmp_path):
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'modeling-empathy[cluster]'")
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    def ended(self):
+        raise KeyboardInterrupt if signal.getsignal(signal.SIGTERM) is stop else AssertionError("the signal is Ray's")
+
+    source = write_pairs(tmp_path / "pairs.csv", ROWS)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("datatrove.executor.RayPipelineExecutor.run", ended)
+            with pytest.raises(KeyboardInterrupt):
+                run(source, tmp_path / "scores", executor=Cluster("ray", tasks=2, workers=2))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not ray.is_initialized() and not (tmp_path / "scores").exists()
 
 
 def masked(text: str, folder: Path) -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from modeling_empathy.jobs.plan import Piece, Plan, PlannedFile, ScoringOptions
 
 
-def plan(rows: list[int], shard_rows: int) -> Plan:
+def plan(rows: list[int], shard_rows: int | None) -> Plan:
     files = [
         PlannedFile(f"/{number}.csv", f"{number}.csv", "csv", 1, "0" * 64, count) for number, count in enumerate(rows)
     ]
@@ -38,3 +38,8 @@ def test_a_plan_is_what_it_was_once_it_has_been_written_down():
     for text in ("{}", "[]", "{", '{"options": 3}'):
         with pytest.raises(ValueError):
             Plan.from_json(text)
+
+
+@pytest.mark.parametrize(("rows", "shard_rows"), [(0, 1024), (5000, 1024), (235_000, 7168), (10**9, 8192)])
+def test_a_shard_is_of_whole_chunks_and_short_inputs_have_some_for_each_worker(rows, shard_rows):
+    assert plan([rows], None).shard_rows == shard_rows
