@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """How long a run takes on a cluster whose tasks fail: shards, tasks, machines that are lost and come back, simulated.
 
-    python -m benchmarks.cluster_queue --pairs 1e9 --rate 115 --tasks 200
+    python -m benchmarks.cluster_queue --pairs 1e9 --rate 77 --tasks 200
 
 A task scores its shards one after the other. It fails at random, on average every --hours_between_failures of its own
 time; the shard that it was at is lost, and after --minutes_to_return the task goes on with the rest. Tasks start as
@@ -31,10 +31,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--pairs", type=float, default=1e9)
-    parser.add_argument("--rate", type=float, default=115, help="pairs a second of a task (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=77, help="pairs a second of a task (default: %(default)s)")
     parser.add_argument("--spread", type=float, default=0.15, help="of the rates, as a share (default: %(default)s)")
     parser.add_argument("--tasks", type=int, nargs="+", default=[200, 1000])
-    parser.add_argument("--slots", type=int, help="tasks that run at once (default: all)")
+    parser.add_argument("--slots", type=int, default=200, help="tasks that run at once (default: %(default)s)")
     parser.add_argument("--shard_rows", type=int, nargs="+", default=[8192, 100_000])
     parser.add_argument("--hours_between_failures", type=float, nargs="+", default=[1e9, 48, 6])
     parser.add_argument("--minutes_to_return", type=float, default=10)
@@ -50,7 +50,7 @@ def main() -> None:
                         int(args.pairs // shard_rows),
                         shard_rows,
                         tasks,
-                        args.slots or tasks,
+                        args.slots,
                         args.rate,
                         args.spread,
                         between,
