@@ -17,10 +17,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError, first_line
-from .executors import Work
-
-
-_SECONDS_BETWEEN_LOOKS = 0.5
+from .executors import SECONDS_BETWEEN_LOOKS, Work
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def _end_with_the_parent() -> None:
 
     def wait_and_end() -> None:
         while os.getppid() == parent:
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         os._exit(1)
 
     if _watched:

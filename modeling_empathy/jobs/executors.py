@@ -24,7 +24,7 @@ from .plan import Plan
 from .score_shards import score_shards
 
 
-_SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LOOKS = 0.5
 # Of processes that wait for each other: as long as the longest run.
 _PATIENCE = timedelta(days=365)
 LoadEngines = Callable[[], Sequence[ScoringEngine]]
@@ -143,7 +143,7 @@ class Processes:
     def _wait(futures: Sequence[Future[None]], work: Work, scored: Any) -> None:
         running, counted = set(futures), 0
         while running:
-            done, running = wait(running, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+            done, running = wait(running, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
             for future in done:
                 future.result()
             now = scored.value
