@@ -113,6 +113,9 @@ def submitted(executor: Any) -> str:
     return shlex.join([*command, "launch_pickled_pipeline.py", pickle]) + "\n"
 
 
+_SECONDS_TO_END = 10.0
+
+
 @contextmanager
 def _ray() -> Iterator[None]:
     """Joins the Ray cluster that the environment names, or begins one here, which ends with the block."""
@@ -131,7 +134,10 @@ def _ray() -> Iterator[None]:
                 signal.signal(number, handler)
         yield
     finally:
-        ray.shutdown()
+        # Where a signal has ended Ray's own processes too, it would wait for them for a minute, and abort.
+        ending = threading.Thread(target=ray.shutdown, daemon=True)
+        ending.start()
+        ending.join(_SECONDS_TO_END)
 
 
 _watched = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..model.encoded_pairs import checked_lengths
 from ..scoring.engine import ScoringEngine
 from .executors import Executor, LoadEngines, Ranks, Work, in_this_process
 from .manifest import manifest
-from .output_folder import OutputFolder
+from .output_folder import FolderLock, OutputFolder
 from .outputs import RunOutput
 from .plan import Plan, PlannedFile, PlannedInputs, ScoringOptions, plan_inputs
 from .score_writer import columns_of
@@ -102,7 +102,7 @@ def score_files(
     output.check(files)
     output.folder.check_ours()
     known = None if start_over else output.folder.plan()
-    with output.as_named(), output.folder.locked() as lock, _nothing_left_undone(output.folder):
+    with output.as_named(), output.folder.locked() as lock, _nothing_left_undone(output.folder, lock):
         files = [_copied(file, output.folder) if file.is_stdin else file for file in files]
         planned = _looked_through(files, options, known, show_progress)
         columns_of([], planned.kept)
@@ -157,11 +157,14 @@ def _finished(
 
 
 @contextmanager
-def _nothing_left_undone(folder: OutputFolder) -> Iterator[None]:
+def _nothing_left_undone(folder: OutputFolder, lock: FolderLock) -> Iterator[None]:
     """Removes what is not whole behind an error, and the folder if no shard is."""
     try:
         yield
     except BaseException:
+        # Tasks that are being ended may still hold it; what those leave that do not end, the next run removes.
+        with suppress(InputError):
+            lock.own()
         folder.clear_dead()
         folder.remove_if_nothing_is_done()
         raise
