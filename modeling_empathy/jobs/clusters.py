@@ -124,20 +124,26 @@ def _ray() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    stopping = (signal.SIGINT, signal.SIGTERM)
-    handlers = {number: signal.getsignal(number) for number in stopping}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     ray.init()
     try:
-        if threading.current_thread() is threading.main_thread():
-            # Those that Ray has put in their place abort the process, and nothing is cleaned up.
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+        _put_back(handlers)
         yield
     finally:
         # Where a signal has ended Ray's own processes too, it would wait for them for a minute, and abort.
         ending = threading.Thread(target=ray.shutdown, daemon=True)
         ending.start()
-        ending.join(_SECONDS_TO_END)
+        patient_until = time.monotonic() + _SECONDS_TO_END
+        while ending.is_alive() and time.monotonic() < patient_until:
+            ending.join(SECONDS_BETWEEN_LOOKS / 5)
+            _put_back(handlers)
+
+
+def _put_back(handlers: Mapping[signal.Signals, Any]) -> None:
+    """Handles signals as before Ray, whose handlers abort the process, and which leaves none when it ends."""
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 _watched = False

@@ -163,9 +163,11 @@ def _nothing_left_undone(folder: OutputFolder, lock: FolderLock) -> Iterator[Non
         yield
     except BaseException:
         # Tasks that are being ended may still hold it; what those leave that do not end, the next run removes.
-        with suppress(InputError):
-            lock.own()
-        folder.clear_dead()
+        try:
+            with suppress(InputError):
+                lock.own()
+        finally:
+            folder.clear_dead()
         folder.remove_if_nothing_is_done()
         raise
 
