@@ -78,7 +78,7 @@ def interactions(
         Literal["stop", "skip"], typer.Option("--on_error", help="Stop at a bad row, or leave it out and count it.")
     ] = "stop",
 ) -> None:
-    """Make the table of interactions that `empathy score` and `empathy analyze` read.
+    """Make the table of interactions that `empathy score` reads.
 
     A row is an answer to somebody's post: id, seeker_post, response_post, seeker_id, responder_id, conversation_id,
     created_at, response_number and days_since_first of the responder, seeker_replied, upvotes, and what --keep names.

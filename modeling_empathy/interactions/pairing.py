@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, shortened
 from ..files.whole_files import whole_file
+from ..model.pair_inputs import in_chunks
 from .people import People
 from .posts import Post
 
@@ -126,7 +127,7 @@ def _write_posts(posts: Iterable[Post], path: Path, people: People, more: Sequen
     for name in more:
         schema = schema.append(pa.field(f"more_{name}", pa.string()))
     with pq.ParquetWriter(path, schema) as writer:
-        for chunk in _in_chunks(posts):
+        for chunk in in_chunks(posts, _POSTS_AT_ONCE):
             rows = []
             for post in chunk:
                 row: dict[str, Any] = {name: getattr(post, name) for name in _POST.names if hasattr(post, name)}
@@ -139,17 +140,6 @@ def _write_posts(posts: Iterable[Post], path: Path, people: People, more: Sequen
                 rows.append(row)
                 counts["posts"] += 1
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-
-
-def _in_chunks(posts: Iterable[Post]) -> Iterator[list[Post]]:
-    chunk: list[Post] = []
-    for post in posts:
-        chunk.append(post)
-        if len(chunk) == _POSTS_AT_ONCE:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _check_ids(connection: Any) -> None:

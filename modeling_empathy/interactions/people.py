@@ -10,7 +10,7 @@ from .posts import REMOVED, Post
 
 
 # Names of accounts that are no people; what ends in "bot" is taken for one too.
-_BOTS = re.compile(r"automoderator|.*[-_]bot|.*(?<![a-z])bot|bot[-_].*|.*[a-z]Bot", re.ASCII)
+_BOTS = re.compile(r".*(?<![a-z])bot|bot[-_].*|.*[a-z]Bot", re.ASCII)
 _HASH_DIGITS = 16
 
 

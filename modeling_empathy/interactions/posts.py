@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..errors import InputError, RowError
 from ..files.input_files import InputFile
 from ..files.json_members import json_members
-from ..files.row import Row
+from ..files.row import OnError, Row
 from ..files.rows import check_columns, read_rows
 
 
@@ -43,7 +43,6 @@ class Post(NamedTuple):
     seeker_replied: bool | None = None
 
 
-OnError = Callable[[RowError], None]
 # Of a table of posts, and of one of pairs; `--column` names what they are called there.
 PAIR_COLUMNS = (
     "id",

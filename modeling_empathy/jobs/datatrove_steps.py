@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import multiprocess
@@ -20,7 +21,7 @@ from .output_folder import OutputFolder
 
 
 class ScoreDocuments(PipelineStep):
-    """Adds the levels to documents: `ER_label`, `ER_expected`, `ER_rationale` and so on in their `metadata`.
+    """Adds the levels to documents: `ER_label`, `ER_score`, `ER_rationale` and so on in their `metadata`.
 
     A document's text is the response; what it answers stands in its metadata.
 
@@ -103,6 +104,7 @@ class ScoreShards(PipelineStep):
         self.stat_update("shards", value=done)
 
 
+@cache  # once in a process, which does one task after the other
 def _leave_signals_to_the_parent() -> None:
     """In a process of datatrove's local executor: Ctrl-C is its parent's to hear, and it ends when that is gone."""
     parent = multiprocess.parent_process()

@@ -242,8 +242,7 @@ class Ranks:
         """As of [`Executor`], of the first process."""
         work.lock.share()
         self._state.wait_for_everyone()
-        # None is done since these were counted: the others have waited.
-        mine = [shard for shard in work.shards if shard % self._state.num_processes == self._state.process_index]
+        mine = work.plan.left(work.folder.done(), self._state.process_index, self._state.num_processes)
         score_shards(work.plan, work.engines, work.folder, mine, work.on_progress)
         self._state.wait_for_everyone()
         work.lock.own()

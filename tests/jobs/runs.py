@@ -10,11 +10,11 @@ from modeling_empathy.jobs.plan import ScoringOptions
 from modeling_empathy.jobs.score_files import ScoringSummary, score_files
 from modeling_empathy.scoring.engine import load_engines
 from tests.csv_files import write_csv
+from tests.jobs.pair_files import HEADER
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 
 
-HEADER = ("id", "seeker_post", "response_post")
 WORDS = [
     "I",
     "feel",
