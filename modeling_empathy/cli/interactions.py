@@ -11,6 +11,7 @@ import typer
 
 from ..errors import InputError
 from .failures import reports_errors, say
+from .options import OnBadRow, SkippedRows, renamed_columns
 
 
 if TYPE_CHECKING:
@@ -74,9 +75,7 @@ def interactions(
         Path | None,
         typer.Option("--bots", metavar="FILE", help="Names of accounts that are programs, one a line, beside *bot."),
     ] = None,
-    on_error: Annotated[
-        Literal["stop", "skip"], typer.Option("--on_error", help="Stop at a bad row, or leave it out and count it.")
-    ] = "stop",
+    on_error: OnBadRow = "stop",
 ) -> None:
     """Make the table of interactions that `empathy score` reads.
 
@@ -100,26 +99,16 @@ def interactions(
         raise InputError("--keep_names and --salt contradict each other: leave one out.")
     more = list(dict.fromkeys(keep or []))
     check_more(more, COLUMNS)
-    skipped = 0
-    first_skipped: RowError | None = None
-
-    def report(error: RowError) -> None:
-        nonlocal skipped, first_skipped
-        if on_error == "stop":
-            raise error
-        skipped += 1
-        first_skipped = first_skipped or error
-
+    skipped = SkippedRows(on_error)
     of = source or _source_of(input_path)
-    posts = _posts(of, input_path, column or [], more, report)
+    posts = _posts(of, input_path, column or [], more, skipped)
     people = People(None if keep_names else salt or secrets.token_hex(16), _names(bots))
     only_first = of == "reddit" if first_level_only is None else first_level_only
     summary = write_interactions(posts, output_path, people, more, first_level_only=only_first)
     say(f"{summary.interactions} interactions of {summary.posts} posts: {output_path}")
     for reason, number in summary.left_out.items():
         say(f"  {number} {reason}: left out")
-    if skipped:
-        say(f"  {skipped} rows that could not be used, the first of them: {first_skipped}")
+    skipped.say_first()
 
 
 def _source_of(inputs: Sequence[str]) -> str:
@@ -154,15 +143,7 @@ def _posts(
         for file in find_files(inputs, "jsonl"):
             yield from posts_of_reddit(file, more, report)
         return
-    sources = {}
-    for given in column:
-        ours, equals, theirs = given.partition("=")
-        if not equals or not theirs or ours not in POST_COLUMNS + PAIR_COLUMNS:
-            raise InputError(
-                f"--column {given}: expected a column of ours and the table's for it; of posts, ours are "
-                f"{', '.join(POST_COLUMNS)}, of pairs {', '.join(PAIR_COLUMNS)}."
-            )
-        sources[ours] = theirs
+    sources = renamed_columns(column, POST_COLUMNS + PAIR_COLUMNS, "reply_to=in_reply_to_status_id")
     for file in find_files(inputs):
         yield from posts_of_table(file, TableColumns(sources, more), report)
 

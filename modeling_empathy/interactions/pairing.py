@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, shortened
+from ..files.data_base import data_base, quoted
 from ..files.whole_files import whole_file
 from ..model.pair_inputs import in_chunks
 from .people import People
@@ -94,26 +94,14 @@ def write_interactions(
     Raises:
         InputError: If DuckDB is not installed, two posts have the same id, or no answer is left.
     """
-    try:
-        import duckdb
-    except ImportError:
-        raise InputError("Posts are joined by the package duckdb: pip install duckdb.") from None
     counts: Counter[str] = Counter()
-    # On the disk of the output, which has room for it, and not on the system's.
-    output_path.parent.mkdir(parents=True, exist_ok=True)
-    beside = tempfile.TemporaryDirectory(dir=output_path.parent, prefix=".posts-")
-    with whole_file(output_path) as temporary, beside as folder:
-        path = Path(folder) / "posts.parquet"
+    tables = data_base(output_path.parent, memory, extra="conversations")
+    with whole_file(output_path) as temporary, tables as (connection, folder):
+        path = folder / "posts.parquet"
         _write_posts(posts, path, people, more, counts)
-        with duckdb.connect(str(Path(folder) / "join.duckdb")) as connection:
-            connection.execute(f"SET memory_limit = '{memory}'")
-            connection.execute(f"SET temp_directory = '{folder}'")
-            # The same order each time, whatever the threads do.
-            connection.execute("SET preserve_insertion_order = true")
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(f"CREATE VIEW posts AS SELECT * FROM read_parquet('{_quoted(path)}')")
-            _check_ids(connection)
-            summary = _join(connection, temporary, more, first_level_only)
+        connection.execute(f"CREATE VIEW posts AS SELECT * FROM read_parquet({quoted(path)})")
+        _check_ids(connection)
+        summary = _join(connection, temporary, more, first_level_only)
         summary.posts = counts["posts"]
         if not summary.interactions:
             reasons = [f"{count} {reason}" for reason, count in summary.left_out.items()]
@@ -189,15 +177,11 @@ def _join(connection: Any, temporary: Path, more: Sequence[str], first_level_onl
             WHERE a.reason IS NULL
             WINDOW tenure AS (PARTITION BY r.author ORDER BY r.created_at, r.number)
             ORDER BY r.created_at, r.number
-        ) TO '{_quoted(temporary)}' (FORMAT parquet)
+        ) TO {quoted(temporary)} (FORMAT parquet)
         """
     )
     [interactions] = connection.execute("SELECT count(*) FROM answers WHERE reason IS NULL").fetchone()
     return InteractionsSummary(interactions=interactions, left_out=dict(reasons))
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _identifier(name: str) -> str:
