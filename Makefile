@@ -9,7 +9,7 @@ CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)',--source
 # Beside the environment of the others, the one with the lowest versions that setup.cfg admits.
 LOWEST := $(VENV)-lowest
 # What the versions of transformers, datasets, huggingface_hub, torch and ONNX Runtime can break.
-LOWEST_TESTS := $(addprefix tests/,model files corpus checkpoints scoring jobs interactions hub training)
+LOWEST_TESTS := $(addprefix tests/,model files corpus checkpoints scoring jobs interactions hub training analysis/test_scored_table.py analysis/test_sections.py)
 OUTPUT ?= output/$(if $(EMPATHY_CORPUS_DIR),corpus,sample)
 
 .DEFAULT_GOAL := help
@@ -23,7 +23,7 @@ install: $(VENV)/.installed  ## Make .venv and install what is tested (constrain
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[croissant,cluster,conversations,embedded,excel,onnx,plots,tests,quality]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[analysis,croissant,cluster,conversations,embedded,excel,onnx,plots,tests,quality]'
 	@touch $@
 
 train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options
@@ -40,7 +40,7 @@ $(LOWEST)/.installed: setup.cfg
 	sed -n 's/^    \([A-Za-z0-9_-]*\)>=\([0-9.]*\).*/\1==\2/p' setup.cfg > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/pip install --quiet --constraint $(LOWEST)/constraints.txt torch
 	$(LOWEST)/bin/pip install --quiet --constraint $(LOWEST)/constraints.txt \
-		--editable '.[croissant,cluster,conversations,embedded,excel,onnx,plots,tests]'
+		--editable '.[analysis,croissant,cluster,conversations,embedded,excel,onnx,plots,tests]'
 	@touch $@
 
 bench: install  ## Measure speed on the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options of benchmarks

@@ -19,7 +19,7 @@ ORDER = (
     ("files", "encoders"),
     ("corpus", "checkpoints", "interactions"),
     ("scoring", "evaluation"),
-    ("hub", "jobs"),
+    ("hub", "jobs", "analysis"),
     ("training",),
     ("cli",),
 )
@@ -104,6 +104,21 @@ def path_name(path: Path) -> str:
 
 # Modules of more than 60 lines without a test file of their name: where they are tested, and a word that shows it.
 TESTED_IN = {
+    "analysis.risk_differences": ("analysis/test_classifier_error.py", "annotated_moments"),
+    "analysis.change": ("analysis/test_sections.py", "began at"),
+    "analysis.contagion": ("analysis/test_sections.py", "contagion"),
+    "analysis.figures": ("analysis/test_sections.py", "as_svg"),
+    "analysis.groups": ("analysis/test_sections.py", "holm"),
+    "analysis.levels": ("analysis/test_sections.py", "mean expected level"),
+    "analysis.mixed_models": ("analysis/test_simulation.py", "MIXED"),
+    "analysis.model_samples": ("analysis/test_sections.py", "a sample"),
+    "analysis.odds_ratios": ("analysis/test_sections.py", "odds ratio"),
+    "analysis.outcomes": ("analysis/test_sections.py", "risk ratio"),
+    "analysis.report": ("analysis/test_run.py", "estimates.csv"),
+    "analysis.scoring_manifest": ("analysis/test_run.py", "manifest.json"),
+    "analysis.section": ("analysis/test_sections.py", "there is too little"),
+    "analysis.values": ("analysis/test_scored_rows.py", "is_read_as_people_write_it"),
+    "cli.analyze": ("analysis/test_run.py", "printed_by"),
     "cli.adapt": ("training/test_adaptation.py", "adapt"),
     "cli.options": ("cli/test_convert.py", "refused_by"),
     "cli.interactions": ("interactions/test_interactions.py", "printed_by"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .adapt import adapt
+from .analyze import analyze
 from .convert import convert
 from .evaluate import evaluate
 from .export import export_dataset, export_onnx
@@ -21,7 +22,7 @@ app = new_app(
     name="empathy",
     help="Measures how empathy is communicated in text: the levels of three mechanisms, and the words that show them.",
 )
-for command in (prepare, convert, interactions, score, evaluate, export_dataset, export_onnx, adapt, pack):
+for command in (prepare, convert, interactions, score, analyze, evaluate, export_dataset, export_onnx, adapt, pack):
     app.command()(command)
 
 

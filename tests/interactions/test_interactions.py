@@ -157,7 +157,7 @@ def expected(posts: list[dict], first_level_only: bool) -> set[tuple[str, str]]:
     return pairs
 
 
-def test_a_convokit_corpus_is_scored_in_two_commands(simulated, tmp_path):
+def test_a_convokit_corpus_is_scored_and_analysed_in_three_commands(simulated, tmp_path):
     target = tmp_path / "interactions.parquet"
     written = simulated_conversations.posts(500, 120, 1)
     assert len(written) > 2000
@@ -196,6 +196,11 @@ def test_a_convokit_corpus_is_scored_in_two_commands(simulated, tmp_path):
         assert (
             row["created_at"] == source["created_at"].isoformat() and row["seeker_replied"] == source["seeker_replied"]
         )
+    options = ("--outcome", "seeker_replied", "--outcome", "upvotes", "--group", "topic", "--modelled_rows", "0")
+    printed_by(app, "analyze", scores, *options, "--output_path", tmp_path / "report")
+    found = json.loads((tmp_path / "report" / "numbers.json").read_text())
+    assert found["about"]["rows"] == len(rows) and found["about"]["first"] == "2020-01-01"
+    assert {one["section"] for one in found["estimates"]} >= {"levels", "change", "groups"}
 
 
 def test_a_reddit_dump_is_read_from_its_packed_files(simulated, tmp_path):
@@ -273,7 +278,7 @@ def test_a_table_of_pairs_keeps_its_ids(tmp_path):
         (["--output_path", "x.parquet", "--keep", "upvotes"], "the table has a column of that name already"),
         (["--output_path", "x.parquet", "--source", "convokit"], "is no ConvoKit corpus: it has no utterances.jsonl"),
         (["--output_path", "x.parquet", "--keep_names", "--salt", "x"], "contradict each other"),
-        (["--output_path", "x.parquet", "--column", "name=x"], "expected a column of ours"),
+        (["--output_path", "x.parquet", "--column", "name=x"], "expected one of id, reply_to"),
     ],
 )
 def test_what_can_not_be_done_is_said(tmp_path, monkeypatch, options, said):
