@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .clustered import Moments, least_squares
+from .clustered import Moments, independent, least_squares
 from .coefficients import add_coefficient
 from .figures import NAMES, by_month, curves
 from .levels import of_bins
@@ -145,7 +145,9 @@ def _add_slopes(section: Section, table: ScoredTable, code: str, settings: Setti
         if table.lengths:
             rows.append((ADJUSTED, table.moments({**columns, **table.lengths}, within=True), table.lengths))
         for contrast, moments, fixed in rows:
-            fitted = least_squares(moments, ["weak", "strong"], ["time", *fixed])
+            # The time comes first: what says the same is left out, be it all that is held fixed.
+            regressors = ["time", *(key for key in independent(moments, ["time", *fixed]) if key != "time")]
+            fitted = least_squares(moments, ["weak", "strong"], regressors)
             add_coefficient(section, fitted, "time", code, settings, name, contrast)
 
 

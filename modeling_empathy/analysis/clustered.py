@@ -159,14 +159,16 @@ def conditions(moments: np.ndarray) -> np.ndarray:
 
 
 def independent(moments: Moments, columns: Sequence[str]) -> list[str]:
-    """The columns without those that say what the ones before them say, the intercept among these."""
-    names, kept = list(moments.names), [INTERCEPT]
+    """The columns without those that say what the ones before them, and the intercept where there is one, say."""
+    names = list(moments.names)
+    first = [INTERCEPT] if INTERCEPT in names else []
+    kept = list(first)
     total = moments.products.sum(0)
     for column in columns:
         places = [names.index(name) for name in (*kept, column)]
         if conditions(total[np.ix_(places, places)][None])[0] < _WORST_CONDITION:
             kept.append(column)
-    return kept[1:]
+    return kept[len(first) :]
 
 
 def interval(estimate: float, error: float, freedom: float) -> tuple[float, float]:

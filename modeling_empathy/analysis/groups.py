@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..files.data_base import quoted
-from .clustered import least_squares
+from .clustered import independent, least_squares
 from .coefficients import estimate_of
 from .estimates import Estimate
 from .figures import points
@@ -75,7 +75,8 @@ def _compared(
     found, tests = [], []
     for code in table.summary.mechanisms:
         moments = table.moments({**indicators(code), **dummies, **fixed}, f"{column} IN ({listed})")
-        fitted = least_squares(moments, ["weak", "strong"], [*dummies, *fixed])
+        kept = [key for key in independent(moments, [*dummies, *fixed]) if key not in dummies]
+        fitted = least_squares(moments, ["weak", "strong"], [*dummies, *kept])
         if fitted is None:
             section.left_out.append(f"{name}, {code}{said}: it can't be estimated.")
             continue

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from modeling_empathy.analysis.change import COURSES, PER_YEAR, WITHIN, change
+from modeling_empathy.analysis.change import ADJUSTED, COURSES, PER_YEAR, WITHIN, change
 from modeling_empathy.analysis.classifier_error import ErrorRates
 from modeling_empathy.analysis.contagion import contagion, difference
 from modeling_empathy.analysis.figures import as_svg
-from modeling_empathy.analysis.groups import groups, holm
+from modeling_empathy.analysis.groups import FIXED, groups, holm
 from modeling_empathy.analysis.levels import levels
 from modeling_empathy.analysis.outcomes import outcomes
 from modeling_empathy.analysis.scored_rows import AnalysisColumns
@@ -68,6 +68,19 @@ def test_who_begins_high_is_not_seen_to_fall_for_that():
         section = change(table, QUICK)
     began = [one for one in section.estimates if "began at" in one.contrast]
     assert len(began) == 3 and all(one.conclusion == "undecided" for one in began)
+
+
+def test_what_is_held_fixed_and_says_the_same_is_left_out():
+    draw = np.random.default_rng(0)
+    rows = [
+        row(n, f"r{n % 40}", int(draw.integers(3)), day=n, response_post="a b? " * (n % 7 + 1), sex=f"{n % 40 // 20}")
+        for n in range(800)
+    ]
+    with table_of(rows, AnalysisColumns(groups=["sex"])) as table:
+        one = found(change(table, QUICK), PER_YEAR, ADJUSTED)
+        other = groups(table, Settings(replicates=200, groups=("sex",))).estimates
+    assert one.n == 800 and one.conclusion == "undecided"
+    assert [estimate.contrast for estimate in other] == ["sex: 1, less 0", f"sex: 1, less 0{FIXED}"]
 
 
 def test_who_began_alike_is_together_and_named_by_how_they_began():
