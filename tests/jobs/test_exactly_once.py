@@ -18,6 +18,7 @@ from modeling_empathy.jobs.executors import Processes, in_this_process
 from modeling_empathy.jobs.input_pairs import InputColumns
 from modeling_empathy.jobs.output_folder import OutputFolder
 from modeling_empathy.jobs.score_shards import score_shards
+from tests.attacks.signals import USUAL
 from tests.jobs.runs import checkpoint, files_of, rows_of, run, write_pairs
 
 
@@ -221,7 +222,7 @@ def test_a_folder_behind_a_url_gets_the_same(tmp_path):
         assert files.cat_file(f"{root}/{name}") == content
 
 
-COMMAND = "from modeling_empathy.cli.app import main; main()"
+COMMAND = f"{USUAL}; from modeling_empathy.cli.app import main; main()"
 
 
 def start(source: Path, target: Path, *options: object) -> subprocess.Popen:
