@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import described
-from benchmarks.scale import memory_of
 from benchmarks.simulated_interactions import ERRORS, GROUP, OUTCOME, World, simulated, write_table
+from benchmarks.watched_command import watched
 from modeling_empathy.files.whole_files import write_whole
 
 
+SECONDS_BETWEEN_LOOKS = 0.5
 _ROWS_OF_A_RESPONDER = 13
 _MECHANISMS = ("emotional_reactions", "interpretations", "explorations")
 
@@ -59,8 +57,8 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
     errors.write_text(json.dumps({"confusion": dict.fromkeys(_MECHANISMS, confusion)}))
     command = [sys.executable, "-m", "modeling_empathy.cli.app", "analyze", str(source), "--errors", str(errors)]
     command += ["--outcome", OUTCOME, "--group", GROUP, "--output_path"]
-    seconds, peak = run([*command, str(folder / f"{count}")])
-    quicker, _ = run([*command, str(folder / f"{count}-quick"), "--modelled_rows", "0"])
+    seconds, peak = watched([*command, str(folder / f"{count}")], SECONDS_BETWEEN_LOOKS)
+    quicker, _ = watched([*command, str(folder / f"{count}-quick"), "--modelled_rows", "0"], SECONDS_BETWEEN_LOOKS)
     about = json.loads((folder / f"{count}" / "numbers.json").read_text())["about"]
     source.unlink()
     return {
@@ -70,19 +68,6 @@ def measured(folder: Path, count: int) -> dict[str, Any]:
         "seconds_without_models": quicker,
         "peak_bytes": peak,
     }
-
-
-def run(command: list[str]) -> tuple[float, int]:
-    """Seconds and the most memory of a command."""
-    started, peak = time.perf_counter(), 0
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        peak = max(peak, memory_of(process.pid))
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.5)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return time.perf_counter() - started, peak
 
 
 if __name__ == "__main__":

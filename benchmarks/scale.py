@@ -15,18 +15,16 @@ import csv
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from benchmarks.machine import described
+from benchmarks.watched_command import watched
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.files.whole_files import write_whole
 from modeling_empathy.model.mechanisms import POSTS
@@ -103,17 +101,7 @@ def measured(model: str | None, source: Path, target: Path, dtype: str, workers:
     command = [sys.executable, "-c", "from modeling_empathy.cli.app import main; main()", "score"]
     command += ["--input_path", str(source), "--output_path", str(target), "--start_over"]
     command += ["--dtype", dtype, "--workers", str(workers), *(["--model", model] if model else [])]
-    started = time.perf_counter()
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, memory_of(process.pid))
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(SECONDS_BETWEEN_LOOKS)
-    seconds = time.perf_counter() - started
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    seconds, peak = watched(command, SECONDS_BETWEEN_LOOKS, os.environ | {"OMP_NUM_THREADS": "1"})
     manifest = json.loads((target / "manifest.json").read_text())
     return {
         "dtype": dtype,
@@ -123,15 +111,6 @@ def measured(model: str | None, source: Path, target: Path, dtype: str, workers:
         "peak_bytes": peak,
         "disk_bytes": sum(path.stat().st_size for path in target.rglob("*") if path.is_file()),
     }
-
-
-def memory_of(pid: int) -> int:
-    """Bytes that a process and its children hold, of what they share each a part."""
-    try:
-        process = psutil.Process(pid)
-        return sum(one.memory_full_info().pss for one in [process, *process.children(recursive=True)])
-    except psutil.NoSuchProcess:
-        return 0
 
 
 def row_of(result: dict[str, Any]) -> str:

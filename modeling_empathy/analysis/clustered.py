@@ -139,23 +139,27 @@ def least_squares(moments: Moments, outcomes: Sequence[str], regressors: Sequenc
         return None
     total, total_xy = of_x.sum(0), of_xy.sum(0)
     others = np.concatenate([total[None], total - of_x])
-    if (conditions(others) > _WORST_CONDITION).any():
+    if are_singular(others).any():
         return None
     found = np.linalg.solve(others, np.concatenate([total_xy[None], total_xy - of_xy]))
     return Regression(regressors, found[0], found[1:] - found[0], moments.rows, moments.responders)
 
 
-def conditions(moments: np.ndarray) -> np.ndarray:
-    """The condition number of each matrix of sums of products, whatever the units of its columns, `(matrix,)`.
+def are_singular(moments: np.ndarray) -> np.ndarray:
+    """Whether a column says what others say, of each matrix of sums of products, whatever the units of its columns.
 
     Args:
         moments: `(matrix, k, k)`.
+
+    Returns:
+        `(matrix,)`.
     """
     scale = np.sqrt(np.maximum(np.diagonal(moments, axis1=1, axis2=2), 0))
     usable = (scale > 1e-9).all(1)
     scale[~usable] = 1.0
     scaled = moments / scale[:, :, None] / scale[:, None, :]
-    return np.where(usable & np.isfinite(scaled).all((1, 2)), np.linalg.cond(np.nan_to_num(scaled)), np.inf)
+    usable &= np.isfinite(scaled).all((1, 2))
+    return ~usable | (np.linalg.cond(np.nan_to_num(scaled)) > _WORST_CONDITION)
 
 
 def independent(moments: Moments, columns: Sequence[str]) -> list[str]:
@@ -166,7 +170,7 @@ def independent(moments: Moments, columns: Sequence[str]) -> list[str]:
     total = moments.products.sum(0)
     for column in columns:
         places = [names.index(name) for name in (*kept, column)]
-        if conditions(total[np.ix_(places, places)][None])[0] < _WORST_CONDITION:
+        if not are_singular(total[np.ix_(places, places)][None])[0]:
             kept.append(column)
     return kept[len(first) :]
 

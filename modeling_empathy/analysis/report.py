@@ -10,14 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from .. import __version__
 from ..errors import InputError
+from ..files.templates import templates_of
 from .estimates import COLUMNS, UNDECIDED, Estimate
 from .figures import NAMES, as_svg, drawn
 from .section import Section
 from .summary import summary
+
+
+ROOM = "modeling_empathy.analysis"
 
 
 @dataclass
@@ -83,8 +85,14 @@ def write_findings(findings: Findings, folder: Path) -> None:
         writer.writeheader()
         writer.writerows(one.to_row() for one in findings.estimates)
     values = {"findings": findings, "names": NAMES, "version": __version__}
-    (folder / "methods.md").write_text(_render("methods.md", autoescape=False, **values), encoding="utf-8")
-    page = _render("report.html", autoescape=True, svgs=svgs, UNDECIDED=UNDECIDED, tables=tables_of, **values)
+    (folder / "methods.md").write_text(
+        templates_of(ROOM).get_template("methods.md").render(**values), encoding="utf-8"
+    )
+    page = (
+        templates_of(ROOM, autoescape=True)
+        .get_template("report.html")
+        .render(svgs=svgs, UNDECIDED=UNDECIDED, tables=tables_of, **values)
+    )
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 
@@ -94,16 +102,3 @@ def tables_of(section: Section) -> list[tuple[str, Sequence[Estimate], bool]]:
     for one in section.estimates:
         found.setdefault(one.outcome, []).append(one)
     return [(outcome, rows, " by " in outcome) for outcome, rows in found.items()]
-
-
-def _render(template: str, autoescape: bool, **values: Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("modeling_empathy.analysis"),
-        # A name that is missing is an error, and not an empty place.
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=autoescape,
-    )
-    return environment.get_template(template).render(**values)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .clustered import INTERCEPT, conditions, independent, percentiles, resampled_sums
+from .clustered import INTERCEPT, are_singular, independent, percentiles, resampled_sums
 from .estimates import NO_BAND, Band, Estimate
 from .scored_table import ScoredTable
 from .section import Section
@@ -15,7 +15,6 @@ from .yes_or_no import Outcome
 
 
 RISK_DIFFERENCE = "risk difference"
-_WORST_CONDITION = 1e9
 
 
 def add_risk_differences(
@@ -104,7 +103,7 @@ def annotated_moments(moments: np.ndarray, names: Sequence[str], matrices: Mappi
 def solved(moments: np.ndarray, regressors: Sequence[int], outcome: int) -> np.ndarray:
     """The coefficients of least squares, `(replicate, regressor)`; NaN where there are none."""
     bread, meat = moments[:, regressors][:, :, regressors], moments[:, regressors, outcome]
-    singular = conditions(bread) > _WORST_CONDITION
+    singular = are_singular(bread)
     bread[singular] = np.eye(len(regressors))
     found = np.linalg.solve(bread, meat[..., None])[..., 0]
     found[singular] = np.nan

@@ -5,26 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import jinja2
 from huggingface_hub import CardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 from ..errors import InputError, first_line
+from ..files.templates import templates_of
 
 
 CARD = "README.md"
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("modeling_empathy.hub"),
-    # A name that is missing is an error, and not an empty place in a card.
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    # It is Markdown: escaping for HTML would show as `&amp;`.
-    autoescape=False,
-)
+_TEMPLATES = templates_of("modeling_empathy.hub")
 
 
 def render_card(template: str, metadata: CardData, **values: Any) -> str:
