@@ -21,7 +21,7 @@ def train() -> None:
     with reporting("train_hf.py"):
         from modeling_empathy.cli.train import main
 
-        main(description=__doc__)
+        main(description=__doc__, program="train_hf.py")
 
 
 if __name__ == "__main__":

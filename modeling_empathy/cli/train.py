@@ -1,8 +1,9 @@
-"""`train_hf.py`: trains and evaluates a model, and prints what came of it."""
+"""`empathy train`, and `train_hf.py`: trains and evaluates a model, and prints what came of it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
@@ -17,15 +18,17 @@ from ..training.run import check_run, training_runs, trains_separately
 from .failures import reporting, say
 
 
-def main(description: str | None = None) -> None:
+def main(argv: Sequence[str] | None = None, description: str | None = None, program: str | None = None) -> None:
     """Runs the command line.
 
     Args:
+        argv: Its arguments; `sys.argv` when left out.
         description: What `--help` says first.
+        program: What the command is called there; the script's name when left out.
     """
-    model_args, data_args, training_args = parse_arguments(description=description)
+    model_args, data_args, training_args = parse_arguments(argv, description, program)
     goes_on = "the same command with --resume_from_checkpoint last goes on from the last checkpoint, if one was saved"
-    with reporting("train_hf.py", goes_on):
+    with reporting(program or "train_hf.py", goes_on):
         check_run(model_args, data_args, training_args)
         # The others read what the first has built.
         with training_args.main_process_first(desc="building the data set"):

@@ -27,7 +27,9 @@ _DATACLASSES = get_args(Arguments)
 logger = logging.get_logger(__name__)
 
 
-def parse_arguments(argv: Sequence[str] | None = None, description: str | None = None) -> Arguments:
+def parse_arguments(
+    argv: Sequence[str] | None = None, description: str | None = None, program: str | None = None
+) -> Arguments:
     """Reads the arguments of a training run.
 
     Args:
@@ -35,11 +37,12 @@ def parse_arguments(argv: Sequence[str] | None = None, description: str | None =
             arguments by their names, `--recipe NAME` one of the package's `recipes/`. The command line wins over what
             it implies, that over the file, the file over the recipe.
         description: What `--help` says first.
+        program: What `--help` and messages call the command; the script's name when left out.
 
     Raises:
         SystemExit: With a message that names the argument, as argparse does.
     """
-    parser = _parser(description)
+    parser = _parser(description, program)
     given = _given(parser, sys.argv[1:] if argv is None else argv)
     config, recipe = given.pop("config", None), given.pop("recipe", None)
     if recipe is None and config is None and given.get("train_path") is not None:
@@ -67,10 +70,10 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
     """Shows defaults, and the description as it was written."""
 
 
-def _parser(description: str | None) -> HfArgumentParser:
+def _parser(description: str | None, program: str | None) -> HfArgumentParser:
     # No abbreviations: a mistyped option would pass as the beginning of another.
     parser = HfArgumentParser(
-        _DATACLASSES, description=description, formatter_class=_HelpFormatter, allow_abbrev=False
+        _DATACLASSES, prog=program, description=description, formatter_class=_HelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--config", metavar="FILE", help="YAML or JSON file with arguments; the command line wins.")
     recipes = sorted(path.stem for path in RECIPES.glob("*.yaml"))

@@ -20,7 +20,7 @@ from unittest import mock
 from typer.testing import CliRunner
 
 from modeling_empathy.cli.app import app
-from push_to_hub import app as push_app
+from modeling_empathy.cli.push import app as push_app
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import EmpathyPipeline
-from push_to_hub import app
+from modeling_empathy.cli.push import app
 from tests.command_lines import refused_by
 from tests.csv_files import write_corpus
 from tests.hub.run_records import run_record
