@@ -14,7 +14,7 @@ PACKAGE = "modeling_empathy"
 
 # A room imports itself and rooms further left. Rooms on one line do not know each other.
 ORDER = (
-    ("model", "errors", "precision"),
+    ("model", "errors", "precision", "phases"),
     ("original_names",),
     ("files", "encoders"),
     ("corpus", "checkpoints", "interactions"),
@@ -24,7 +24,7 @@ ORDER = (
     ("cli",),
 )
 # Rooms of one file, beside the folders.
-SINGLE_MODULES = ("errors", "precision", "original_names", "encoders")
+SINGLE_MODULES = ("errors", "precision", "phases", "original_names", "encoders")
 FLOORS = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms}
 
 # Importer and imported, and why the rule does not hold for them.
@@ -123,6 +123,7 @@ TESTED_IN = {
     "cli.options": ("cli/test_convert.py", "refused_by"),
     "cli.interactions": ("interactions/test_interactions.py", "printed_by"),
     "cli.score": ("jobs/test_clusters.py", "printed_by"),
+    "cli.push": ("hub/test_push_to_hub.py", "a_model_is_pushed"),
     "cli.train": ("training/test_train_hf.py", "train_and_print"),
     "corpus.alignment_report": ("corpus/test_annotated_csv.py", "AlignmentReport"),
     "corpus.annotated_files": ("corpus/test_original_csv.py", "read_annotated"),

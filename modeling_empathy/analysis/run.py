@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from ..errors import RowError, raise_error
 from ..files.data_base import data_base
 from ..files.input_files import find_files
 from ..files.whole_files import whole_folder
+from ..phases import phase
 from .change import change
 from .classifier_error import ErrorRates
 from .contagion import contagion
@@ -71,7 +70,7 @@ def analyze(
         data_base(folder, _MEMORY, extra="analysis") as (connection, own),
     ):
         rows = own / "rows.parquet"
-        with tqdm(unit=" rows", desc="Reading") as bar:
+        with phase("Reading", unit="rows") as bar:
             summary = write_scored_rows(files, columns, rows, on_error=on_error, on_rows=bar.update, now=now)
         table = scored_table(connection, rows, summary, len(columns.outcomes), len(columns.groups))
         gold_codes: Sequence[str] = ()
@@ -87,9 +86,11 @@ def analyze(
         known = {code: rates[code] for code in summary.mechanisms if code in rates}
         settings = replace(settings, rates=known, outcomes=tuple(columns.outcomes), groups=tuple(columns.groups))
         sections = []
-        for make in (progress := tqdm(_SECTIONS, desc="Analysing", unit=" sections")):
-            progress.set_postfix_str(make.__name__)
-            sections.append(make(table, settings))
+        with phase("Analysing", len(_SECTIONS), "sections") as line:
+            for make in _SECTIONS:
+                line.set_postfix_str(make.__name__)
+                sections.append(make(table, settings))
+                line.update()
         sections.append(gold_section(table, settings, gold_codes))
         findings = Findings(_about(table, summary, [file.name for file in files], known), sections)
         write_findings(findings, folder)

@@ -42,9 +42,7 @@ app.add_typer(push_app)
 
 
 # Its options, which a file may hold as well, are of another parser, which also says what they mean.
-@app.command(
-    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
-)
+@app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def train(context: typer.Context) -> None:
     """Train and evaluate a model, as train_hf.py does; its own --help explains every option."""
     # The import takes seconds, in which somebody may think better of it.

@@ -67,6 +67,8 @@ def evaluate(
     from ..evaluation.report import is_evaluation, save_metrics
     from ..files.whole_files import check_apart, whole_file
     from ..original_names import checkpoint_folder
+    from ..phases import hide_other_bars
+    from .terminal import say_markdown
 
     if suite is not None:
         others = {"--input_path": input_path, "--mechanism": mechanism, "--data_dir": data_dir, "--salt": salt}
@@ -80,6 +82,7 @@ def evaluate(
         for read in (checkpoint_folder(model), input_path, data_dir):
             if read is not None:
                 check_apart(Path(read), output_path)
+    hide_other_bars()
     loaded, tokenizer = load_checkpoint(model)
     mechanisms = list(loaded.config.mechanisms)
     data: Any = {"suite": suite, "split": split}
@@ -114,7 +117,8 @@ def evaluate(
         if temporary is not None:
             arguments = {"model": model, "data": data, "batch_size": batch_size}
             save_metrics(temporary, results, arguments, **behaviour)
-    say(f"{len(rows)} pairs\n\n{shown}", is_result=output_path is None)
+    say(f"{len(rows)} pairs\n")
+    say_markdown(shown, is_result=output_path is None)
     if output_path is not None:
         say(f"\nEvery metric is in {output_path}")
 

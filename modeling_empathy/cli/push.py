@@ -157,4 +157,3 @@ def _print_listing(publication: Publication, target: Target) -> None:
 
 def _print_end(address: str | None) -> None:
     say("Dry run: nothing was sent." if address is None else f"Published: {address}")
-

@@ -150,6 +150,15 @@ def score(
             show_default="a thirtieth of the input, 1024 to 8192",
         ),
     ] = None,
+    show: Annotated[
+        int | None,
+        typer.Option(
+            "--show",
+            min=0,
+            help="Of how many pairs, the first, levels and words are printed as well.",
+            show_default="3 on a terminal, else none",
+        ),
+    ] = None,
     start_over: Annotated[
         bool, typer.Option("--start_over", help="Throw away what an earlier run of this output has done.")
     ] = False,
@@ -169,7 +178,9 @@ def score(
         empathy score --input_path 'dump/*.jsonl.zst' --column seeker_post=title --output_path scores --workers 8
     """
     from ..checkpoints.identity import joined_label
+    from ..jobs.outputs import RunOutput
     from ..jobs.score_files import NothingToScore, score_files
+    from .terminal import is_terminal, say_scored_pairs
 
     # A variable of a script that was not set, most likely; it must not mean the default.
     options = {"model": model, "tokenizer": tokenizer, "device": device, "output_path": output_path}
@@ -209,6 +220,11 @@ def score(
     if summary.models:
         tell(f"scored by {joined_label(summary.models)}")
     _say_what_became(summary, output_path)
+    if show is None:
+        # What people wrote goes into no log that nobody asked for it.
+        show = 3 if is_terminal() else 0
+    if show and summary.is_whole:
+        say_scored_pairs(output_path, show, is_folder=RunOutput(output_path).is_folder)
 
 
 def _from_anywhere(
@@ -235,8 +251,10 @@ def loaded_engines(
     backend: str,
 ) -> list[ScoringEngine]:
     """What scores; called in the processes that do."""
+    from ..phases import hide_other_bars
     from ..scoring.engine import load_engines
 
+    hide_other_bars()
     engines = load_engines(model, by_mechanism, tokenizer, device, dtype=dtype, backend=backend)
     # What is loaded stays: looking it through for garbage costs some percent of the time. It is for the command to say
     # so, whose process this is, and not for the library.

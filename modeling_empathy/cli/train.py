@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +9,14 @@ import datasets
 
 from ..evaluation.diagnostics import diagnostics_tables
 from ..evaluation.report import metrics_table, readable_pairs
+from ..phases import hide_other_bars, phase
 from ..training.arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from ..training.data import read_corpus
 from ..training.one_model import RunReport
 from ..training.parsing import parse_arguments
 from ..training.run import check_run, training_runs, trains_separately
 from .failures import reporting, say
+from .terminal import is_terminal, say_markdown
 
 
 def main(argv: Sequence[str] | None = None, description: str | None = None, program: str | None = None) -> None:
@@ -29,9 +30,13 @@ def main(argv: Sequence[str] | None = None, description: str | None = None, prog
     model_args, data_args, training_args = parse_arguments(argv, description, program)
     goes_on = "the same command with --resume_from_checkpoint last goes on from the last checkpoint, if one was saved"
     with reporting(program or "train_hf.py", goes_on):
+        hide_other_bars()
         check_run(model_args, data_args, training_args)
         # The others read what the first has built.
-        with training_args.main_process_first(desc="building the data set"):
+        with (
+            training_args.main_process_first(desc="building the data set"),
+            phase("Reading the corpus", is_shown=training_args.process_index == 0),
+        ):
             corpus = read_corpus(model_args, data_args, training_args.do_eval, training_args.do_predict)
         train_and_print(corpus, model_args, data_args, training_args)
 
@@ -64,7 +69,7 @@ def train_and_print(
 
 def _print_joined(report: RunReport) -> None:
     if report.test:
-        say(f"\n{metrics_table(report.test, report.mechanisms)}")
+        say_markdown(f"\n{metrics_table(report.test, report.mechanisms)}")
     if report.is_saved:
         say(f"\nJoined in one checkpoint: {report.folder}")
 
@@ -73,10 +78,10 @@ def _print_model(report: RunReport, save_model_path: str | None) -> None:
     rows = report.predictions
     if rows is not None:
         say(f"\nHeld-out test split, {len(rows)} pairs (rationales over annotated responses unless said otherwise):\n")
-        say(metrics_table(report.test, report.mechanisms))
-        say(diagnostics_tables(report.diagnostics))
+        say_markdown(metrics_table(report.test, report.mechanisms))
+        say_markdown(diagnostics_tables(report.diagnostics))
         # Without colour, as in a file, rationales stand in brackets.
-        readable = readable_pairs(rows, report.mechanisms, colour=sys.stdout.isatty())
+        readable = readable_pairs(rows, report.mechanisms, colour=is_terminal())
         say(f"\nHeld-out pairs, rationales highlighted:\n\n{readable}")
     if not report.is_saved:
         say(f"\nMetrics and plots are in {report.folder}; the model was not saved (--save_model saves it)")

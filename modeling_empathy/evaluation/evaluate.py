@@ -13,11 +13,13 @@ from ..corpus.contrast import families
 from ..corpus.features import EmpathyDataCollator, build_features
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
+from ..phases import phase
 from .behaviour import measure_behaviour
 from .calibration import level_probabilities
 from .metrics import REPORTED
 from .metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism, scores_and_thresholds
 from .original_metrics import original_metrics
+from .perturbations import PERTURBATIONS
 from .predictions import predict
 from .report import metrics_table
 from .tables import markdown_table
@@ -48,7 +50,7 @@ def evaluate_checkpoint(
         mechanisms: Which of the model's are annotated in the rows.
         definitions: `"corrected"` (`metrics.py`), `"original"` (`original_metrics.py`; the batch size is part of it).
         batch_size: Pairs scored at once.
-        show_progress: Whether a bar counts batches.
+        show_progress: Whether a line says how far it is.
 
     Returns:
         Definition to `{mechanism}_{metric}`.
@@ -59,7 +61,8 @@ def evaluate_checkpoint(
     padded_length = max_length if "original" in definitions else config.padded_length
     collator = EmpathyDataCollator(tokenizer.pad_token_id, pad_to_length=padded_length, with_clauses=True)
     features = build_features(rows, tokenizer, mechanisms, max_length=max_length)
-    predicted, annotated = predict(model, features, collator, mechanisms, batch_size, show_progress)
+    with phase("Scoring", len(rows), "pairs", is_shown=show_progress) as line:
+        predicted, annotated = predict(model, features, collator, mechanisms, batch_size, line.update)
     results = {}
     if "corrected" in definitions:
         results["corrected"] = metrics_by_mechanism(config, predicted, annotated, mechanisms)
@@ -87,7 +90,7 @@ def evaluate_behaviour(
         rows: Of `load_epitome(source="contrast")`.
         mechanisms: Which of the model's the rows are annotated for.
         batch_size: Pairs scored at once.
-        show_progress: Whether bars count batches, one for the rows and one for each change of them.
+        show_progress: Whether a line says how far it is.
 
     Returns:
         As [`~modeling_empathy.evaluation.behaviour.measure_behaviour`].
@@ -98,10 +101,13 @@ def evaluate_behaviour(
 
     def probabilities_of(changed: datasets.Dataset) -> np.ndarray:
         features = build_features(changed, tokenizer, mechanisms, max_length=config.max_post_length)
-        predicted, _ = predict(model, features, collator, mechanisms, batch_size, show_progress)
+        predicted, _ = predict(model, features, collator, mechanisms, batch_size, line.update)
         return level_probabilities(predicted.level_logits, temperatures)
 
-    return measure_behaviour(probabilities_of, rows, mechanisms, families())
+    # As they are, and with each change.
+    total = len(rows) * (1 + len(PERTURBATIONS))
+    with phase("Scoring the suite", total, "responses", is_shown=show_progress) as line:
+        return measure_behaviour(probabilities_of, rows, mechanisms, families())
 
 
 def evaluation_table(results: dict[str, dict[str, float]], mechanisms: Sequence[str]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import datasets
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from ..corpus.features import EmpathyDataCollator
 from ..corpus.pairs import TEXTS
@@ -28,7 +27,7 @@ def predict(
     collator: EmpathyDataCollator,
     mechanisms: Sequence[str],
     batch_size: int = 32,
-    show_progress: bool = False,
+    on_progress: Callable[[int], object] = lambda pairs: None,
 ) -> tuple[Predicted, Annotated]:
     """Computes what a model predicts for features, and gathers what is annotated in them.
 
@@ -38,12 +37,13 @@ def predict(
         collator: Pads them.
         mechanisms: Those that the features are labelled for, in this order.
         batch_size: Pairs computed at once.
-        show_progress: Whether a bar counts batches.
+        on_progress: Called with how many more pairs are done.
     """
     positions = [model.config.mechanisms.index(mechanism) for mechanism in mechanisms]
     batches = []
-    for start in tqdm(range(0, len(features), batch_size), desc="Evaluating", disable=not show_progress):
-        inputs = collator(list(features.select(range(start, min(start + batch_size, len(features))))))
+    for start in range(0, len(features), batch_size):
+        rows = list(features.select(range(start, min(start + batch_size, len(features)))))
+        inputs = collator(rows)
         levels, labels, clauses = (inputs.pop(n) for n in ("empathy_labels", "rationale_labels", "response_clauses"))
         with torch.inference_mode():
             output = model(**{name: tensor.to(model.device) for name, tensor in inputs.items()})
@@ -52,6 +52,7 @@ def predict(
         # Tokens second, as in the Trainer's predictions. To the host batch by batch, or the device would fill up.
         rationales, labels = rationales[:, positions].transpose(1, 2).cpu(), labels.transpose(1, 2)
         batches.append((logits, rationales, levels, labels, clauses))
+        on_progress(len(rows))
     all_logits, all_rationales, all_levels, all_labels, all_clauses = zip(*batches, strict=True)
     return (
         Predicted(np.concatenate(all_logits), _padded(all_rationales, 0.0)),

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from ..checkpoints.identity import ModelIdentity
 from ..errors import InputError
 from ..files.input_files import InputFile, find_files
 from ..model.encoded_pairs import checked_lengths
+from ..phases import phase
 from ..scoring.engine import ScoringEngine
 from .executors import Executor, LoadEngines, Ranks, Work, in_this_process
 from .manifest import manifest
@@ -120,7 +119,7 @@ def score_files(
         left = plan.left(done)
         if output.is_folder:
             output.folder.write_manifest(manifest(plan, done, about_model))
-        with tqdm(total=plan.rows, unit=" pairs", desc="Scoring", disable=not show_progress) as bar:
+        with phase("Scoring", plan.rows, "pairs", is_shown=show_progress) as bar:
             bar.update(sum(shard.pairs + shard.skipped for shard in done.values()))
             work = Work(plan, output.folder, left, load_engines, engines, lock, bar.update)
             is_whole = (executor or in_this_process)(work)
@@ -182,9 +181,7 @@ def _copied(file: InputFile, folder: OutputFolder) -> InputFile:
 def _looked_through(
     files: Sequence[InputFile], options: ScoringOptions, known: Plan | None, show_progress: bool
 ) -> PlannedInputs:
-    with tqdm(
-        total=len(files), unit=" files", desc="Looking through the input", disable=not show_progress, delay=2
-    ) as bar:
+    with phase("Looking through the input", len(files), "files", is_shown=show_progress, delay=2) as bar:
         planned = plan_inputs(files, options.columns, options.skip_errors, known, lambda: bar.update(1))
     if planned.usable:
         return planned

@@ -13,7 +13,6 @@ from typing import Any
 
 import datasets
 import torch
-from tqdm import tqdm
 from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
@@ -31,6 +30,7 @@ from ..files.whole_files import whole_folder
 from ..hub.cards import CARD
 from ..model.configuration_empathy import pretrained_encoder_config
 from ..model.mechanisms import POSTS
+from ..phases import phase
 from .arguments import EmpathyTrainingArguments
 from .ranges import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE_BELOW_1, SHARE_BETWEEN, TOKENS, check_ranges
 
@@ -296,10 +296,12 @@ def _masked_loss(
     model.to(device).eval()
     total, masked = 0.0, 0
     # Batches mask different numbers of tokens, so the mean of their means would weigh tokens unequally.
-    for batch in tqdm(batches, desc="Held-out posts"):
-        count = int((batch["labels"] != -100).sum())
-        total += model(**{name: tensor.to(device) for name, tensor in batch.items()}).loss.item() * count
-        masked += count
+    with phase("Measuring on held-out posts", len(batches), "batches") as line:
+        for batch in batches:
+            count = int((batch["labels"] != -100).sum())
+            total += model(**{name: tensor.to(device) for name, tensor in batch.items()}).loss.item() * count
+            masked += count
+            line.update()
     return total / masked
 
 

@@ -33,13 +33,15 @@ from ..hub.run_record import RECORD, read_config, read_record
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.mechanisms import LEVELS
 from ..model.modeling_empathy import EmpathyModel
+from ..phases import phase
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .build import build_model
 from .data import features_of, suite_to_measure, tokenizer_of
+from .live_line import LiveLine
 from .resume import checkpoint_to_resume, decisive_arguments, remove_unfinished
 from .saving import replaced_model
 from .seeker_states import remembered_seeker_states
-from .trainer import EmpathyProgress, EmpathyTrainer, metrics_of_predictions, without_autocast
+from .trainer import EmpathyTrainer, metrics_of_predictions, without_autocast
 
 
 logger = logging.get_logger(__name__)
@@ -102,7 +104,8 @@ def train_one_model(
     set_seed(training_args.seed)
     tokenizer = tokenizer_of(model_args, data_args)
     # Of processes that train together, the others then find in the cache what the first has tokenized.
-    with training_args.main_process_first(desc="tokenizing"):
+    is_first = training_args.process_index == 0
+    with training_args.main_process_first(desc="tokenizing"), phase("Tokenizing", is_shown=is_first):
         features = features_of(corpus, tokenizer, model_args, data_args)
     model = build_model(model_args, data_args, features["train"])
     if data_args.decisions_of is not None:
@@ -158,7 +161,7 @@ def trainer_of(
     # With `disable_tqdm` the Trainer has a PrinterCallback in its place.
     if not training_args.disable_tqdm:
         trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(EmpathyProgress)
+        trainer.add_callback(LiveLine)
     return trainer
 
 
@@ -245,7 +248,7 @@ def _measured(
     predictions = held_out_predictions(features, predicted, model.config)
     # Not by the Trainer, whose other processes are not asked; what is sharded among them is in none as a whole.
     max_responses = 0 if _is_sharded(trainer) else trainer.args.measured_rationales
-    with without_autocast(model), remembered_seeker_states(model):
+    with phase("Measuring what stands behind the figures"), without_autocast(model), remembered_seeker_states(model):
         measured = diagnostics(
             model, tokenizer, features, predicted, predictions, max_responses=max_responses, suite=suite
         )

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from torch.utils.data import Dataset, Sampler, SequentialSampler
-from transformers import EvalPrediction, ProgressCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
+from transformers import EvalPrediction, Trainer
 from transformers.trainer import TRAINER_STATE_NAME, TRAINING_ARGS_NAME
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalLoopOutput, TrainOutput
@@ -228,21 +228,3 @@ def without_autocast(model: nn.Module) -> Iterator[None]:
 def metrics_of_predictions(config: EmpathyConfig, prediction: EvalPrediction) -> dict[str, float]:
     """[`metrics_by_mechanism`] of a Trainer's predictions: its `compute_metrics` once a configuration is bound."""
     return metrics_by_mechanism(config, Predicted(*prediction.predictions), Annotated(*prediction.label_ids))
-
-
-class EmpathyProgress(ProgressCallback):
-    """A progress bar whose evaluation lines fit on the screen; the log and `metrics.json` hold every metric."""
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Keeps the losses and, of the metrics, accuracy and macro-F1."""
-        # By their endings: a metric's name begins with `eval_` and the mechanism.
-        shown = ("loss", "accuracy", "macro_f1", "epoch", "learning_rate", "runtime")
-        logs = {name: value for name, value in (logs or {}).items() if name.endswith(shown)}
-        super().on_log(args, state, control, logs=logs, **kwargs)

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modeling_empathy.cli.push import _print_listing
 from modeling_empathy.errors import InputError
 from modeling_empathy.hub.model_card import save_model_card
 from modeling_empathy.hub.staging import stage_model
 from modeling_empathy.hub.upload import Target
-from modeling_empathy.cli.push import _print_listing
 from tests.attacks.attempts import Attack, damaged, good_checkpoint, refused
 from tests.hub.pictures import png
 from tests.hub.run_records import run_record

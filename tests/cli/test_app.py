@@ -39,10 +39,26 @@ def pairs(tmp_path) -> Path:
 
 def test_help_teaches_every_command():
     text = empathy("--help")
-    for name in ("prepare", "convert", "score", "evaluate", "export-dataset", "export-onnx", "adapt", "pack"):
+    for name in ("prepare", "convert", "score", "evaluate", "export-dataset", "export-onnx", "adapt", "pack", "push"):
         assert name in text
         assert "Usage" in empathy(name, "--help")
     assert "--ER_model_path" in empathy("score", "--help")
+
+
+def test_training_is_a_command_with_the_options_of_the_script():
+    assert "train" in empathy("--help")
+    help_text = empathy("train", "--help")
+    assert "empathy train --recipe embedded" in help_text
+    for option in ("--encoder", "--learning_rate", "--lambda_EI", "--config"):
+        assert option in help_text
+    message = refused("train", "--encoder", "nowhere", "--source", "sample", "--output_dir", "out", "--recip", "x")
+    assert "empathy train: error: unrecognized arguments: --recip x" in message
+
+
+def test_publishing_is_a_command():
+    assert "--repo_id" in empathy("push", "dataset", "--help")
+    message = refused("push", "model", "nowhere", "--repo_id", "me/x", "--dry_run")
+    assert "empathy push model: error: nowhere: there is no such folder." in message
 
 
 def test_help_does_not_wait_for_torch():
