@@ -83,9 +83,11 @@ def adapt(
     # Behind the checks of the options, which need not wait for torch.
     from accelerate import PartialState
 
+    from ..phases import hide_other_bars
     from ..training.adaptation import AdaptationArguments, adapt_encoder, training_posts
     from ..training.unlabelled_posts import read_posts
 
+    hide_other_bars()
     if input_path is not None:
         posts = read_posts(input_path, column)
     else:

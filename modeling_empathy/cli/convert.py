@@ -55,6 +55,9 @@ def convert(
         empathy convert --reverse --model converted --output_path reddit.pth
     """
     from ..checkpoints import conversion
+    from ..phases import hide_other_bars
+
+    hide_other_bars()
 
     given = by_mechanism(ER=ER_model_path, IP=IP_model_path, EX=EX_model_path)
     if reverse:

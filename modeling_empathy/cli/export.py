@@ -67,8 +67,10 @@ def export_onnx(
 
         empathy export-onnx --model output/corpus
     """
+    from ..phases import hide_other_bars
     from ..scoring.onnx_export import export_onnx
 
+    hide_other_bars()
     _print_graphs(export_onnx(model, output_path, quantize=not no_quantize))
 
 

@@ -23,7 +23,9 @@ def pack(
         empathy pack --model output/everything --output_path packed
     """
     from ..hub.packing import pack_checkpoint
+    from ..phases import hide_other_bars
 
+    hide_other_bars()
     for name, size in pack_checkpoint(model, output_path).items():
         say(f"{name}: {size / 1e6:.1f} MB")
     say(f"Written to {output_path}")

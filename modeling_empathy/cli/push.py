@@ -72,7 +72,9 @@ def model(
     """
     from ..hub.publish import publish_model
     from ..hub.upload import Target
+    from ..phases import hide_other_bars
 
+    hide_other_bars()
     target = Target(repo_id, private, revision, create_pr, commit_message)
     address = publish_model(
         folder,

@@ -32,6 +32,7 @@ from ..model.configuration_empathy import pretrained_encoder_config
 from ..model.mechanisms import POSTS
 from ..phases import phase
 from .arguments import EmpathyTrainingArguments
+from .live_line import show_live_line
 from .ranges import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE_BELOW_1, SHARE_BETWEEN, TOKENS, check_ranges
 
 
@@ -140,6 +141,7 @@ def adapt_encoder(posts: Iterable[str], output_path: Path, arguments: Adaptation
                 data_collator=_MaskingCollator(tokenizer, mlm_probability=arguments.mlm_probability),
                 processing_class=tokenizer,
             )
+            show_live_line(trainer)
             if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
                 raise InputError("an encoder is adapted whole on each device: launch without FSDP and DeepSpeed.")
             loss_before = _masked_loss(model, held_out, training_args.device)

@@ -6,13 +6,21 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 from tqdm.std import tqdm
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import ProgressCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..phases import phase
 
 
 # What the line says beside the step; the log and `metrics.json` hold everything.
 _SHOWN = {"loss": "loss", "eval_loss": "validation loss", "eval_macro_f1": "validation macro-F1"}
+
+
+def show_live_line(trainer: Trainer) -> None:
+    """Puts the line in the place of a Trainer's bars, if it has them."""
+    # With `disable_tqdm` it has a PrinterCallback.
+    if not trainer.args.disable_tqdm:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(LiveLine)
 
 
 class LiveLine(TrainerCallback):

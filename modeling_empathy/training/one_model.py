@@ -12,7 +12,7 @@ from typing import Any
 
 import datasets
 import numpy as np
-from transformers import PreTrainedTokenizerBase, ProgressCallback, set_seed
+from transformers import PreTrainedTokenizerBase, set_seed
 from transformers.trainer_utils import IntervalStrategy, PredictionOutput
 from transformers.utils import logging
 
@@ -37,7 +37,7 @@ from ..phases import phase
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from .build import build_model
 from .data import features_of, suite_to_measure, tokenizer_of
-from .live_line import LiveLine
+from .live_line import show_live_line
 from .resume import checkpoint_to_resume, decisive_arguments, remove_unfinished
 from .saving import replaced_model
 from .seeker_states import remembered_seeker_states
@@ -158,10 +158,7 @@ def trainer_of(
         # Bound, not copied: thresholds and temperatures of the configuration change in the run.
         compute_metrics=partial(metrics_of_predictions, model.config),
     )
-    # With `disable_tqdm` the Trainer has a PrinterCallback in its place.
-    if not training_args.disable_tqdm:
-        trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(LiveLine)
+    show_live_line(trainer)
     return trainer
 
 
