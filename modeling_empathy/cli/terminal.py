@@ -14,8 +14,8 @@ from ..model.mechanisms import ABBREVIATIONS, LEVELS
 from .failures import say
 
 
-# Told apart by people who see few colours (Okabe & Ito), and readable under black letters.
-_STYLES = {"ER": "black on #E69F00", "IP": "black on #56B4E9", "EX": "black on #CC79A7"}
+# Of the terminal's own, in which black letters can be read; the words are quoted for those who tell few apart.
+_STYLES = {"ER": "black on yellow", "IP": "black on bright_blue", "EX": "black on green"}
 # Of a post that is shown; the file has all of it.
 _LONGEST = 400
 
