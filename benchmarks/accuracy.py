@@ -30,11 +30,19 @@ import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from benchmarks.accuracy_tables import markdown
-from benchmarks.paired_bootstrap import Estimate, Values, estimates, mean_of, resampled_weights, scores_of, values_of
 from modeling_empathy.checkpoints.loading import load_checkpoint, resolve_device
 from modeling_empathy.errors import InputError
 from modeling_empathy.evaluation.behaviour import weak_families
 from modeling_empathy.evaluation.evaluate import evaluate_checkpoint
+from modeling_empathy.evaluation.intervals import (
+    Estimate,
+    Values,
+    estimates,
+    mean_of,
+    resampled_weights,
+    scores_of,
+    values_of,
+)
 from modeling_empathy.files.whole_files import write_whole
 from modeling_empathy.model.mechanisms import IDS
 from modeling_empathy.training.arguments import DataArguments, ModelArguments
@@ -296,10 +304,10 @@ def original_definition(run: Run, data_dir: str | None, remarks: list[str]) -> d
         rows = read_corpus(ModelArguments(**arguments["model"]), data_args, True, True)["test"]
         model, tokenizer = load_checkpoint(str(run.folder))
         mechanisms = model.config.mechanisms
-        metrics_by_definition = evaluate_checkpoint(
+        evaluated = evaluate_checkpoint(
             model.to(resolve_device(None)), tokenizer, rows, mechanisms, definitions=("original",), show_progress=False
         )
-        text = json.dumps(metrics_by_definition["original"], indent=2) + "\n"
+        text = json.dumps(evaluated.metrics["original"], indent=2) + "\n"
         write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     metrics: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
     return metrics

@@ -19,9 +19,9 @@ from typing import Any
 import datasets
 import numpy as np
 
-from benchmarks.paired_bootstrap import Estimate
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy.corpus.splits import split_of
+from modeling_empathy.evaluation.intervals import Estimate
 from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
 from modeling_empathy.model.mechanisms import MECHANISMS, POSTS
 

@@ -1,19 +1,15 @@
-"""Figures of an analysis, drawn by matplotlib; each says in words what it shows."""
+"""Figures of an analysis: bars, courses of time and points, with their intervals."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..files.svg_figures import COLOURS, Figure, legend_above
 from ..model.mechanisms import ABBREVIATIONS
 from .estimates import Estimate
-from .section import Figure
 
 
-# Told apart by people who see few colours, and in grey (Okabe & Ito).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 _MARKS = ("o", "s", "^", "D")
 NAMES = {code: name.replace("_", " ") for name, code in ABBREVIATIONS.items()}
 _MOST_POINTS = 24
@@ -34,7 +30,7 @@ def bars(name: str, title: str, estimates: Sequence[Estimate], outcomes: Sequenc
             panel.bar(positions, heights, 0.34, yerr=_errors(found), color=COLOURS[place], label=outcome, capsize=3)
         panel.set_xticks(range(len(codes)), [NAMES[code] for code in codes])
         panel.set_ylabel("share of responses")
-        _legend_above(panel)
+        legend_above(panel)
 
     text = "; ".join(f"{NAMES[one.mechanism]}, {one.outcome} {with_interval(one)}" for one in shown)
     return Figure(name, title, text, draw)
@@ -90,7 +86,7 @@ def curves(
         panel.axhline(start, color="grey", linewidth=0.8, linestyle="--")
         panel.set_xticks(range(len(bins)), bins, rotation=30, ha="right")
         panel.set(xlabel=by, ylabel="mean level")
-        _legend_above(panel)
+        legend_above(panel)
 
     text = (
         f"All responses: {with_interval(naive[0])} at {naive[0].contrast}, {with_interval(naive[-1])} at "
@@ -123,31 +119,10 @@ def points(name: str, title: str, estimates: Sequence[Estimate]) -> Figure:
             range(len(shown)), [f"{one.mechanism}, {one.contrast}" for one in shown], fontsize=8, parse_math=False
         )
         panel.invert_yaxis()
-        _legend_above(panel)
+        legend_above(panel)
 
     text = "; ".join(f"{one.outcome}, {one.mechanism}, {one.contrast}: {with_interval(one)}" for one in shown)
     return Figure(name, title, text, draw, height=1.2 + 0.36 * len(shown))
-
-
-def drawn(figure: Figure) -> Any:
-    """The figure of matplotlib."""
-    from matplotlib.figure import Figure as Canvas
-
-    canvas = Canvas((7.2, figure.height), layout="constrained")
-    figure.draw(canvas)
-    return canvas
-
-
-def as_svg(figure: Figure) -> str:
-    """The figure as SVG to stand in a page; its letters stay letters, and the same figure has the same bytes."""
-    import matplotlib
-
-    file = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": figure.name}):
-        drawn(figure).savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
-    # Its groups are called the same in each figure; ids that something refers to are hashed.
-    return re.sub(r'<g id="[^"]*"', "<g", svg[svg.index("<svg") :])
 
 
 def with_interval(one: Estimate) -> str:
@@ -161,7 +136,3 @@ def _errors(found: Sequence[Estimate]) -> list[list[float]]:
         [max(one.estimate - one.low, 0.0) for one in found],
         [max(one.high - one.estimate, 0.0) for one in found],
     ]
-
-
-def _legend_above(panel: Any) -> None:
-    panel.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

@@ -12,9 +12,11 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError
+from ..files.pages import rendered_page
+from ..files.svg_figures import as_svg, drawn
 from ..files.templates import templates_of
 from .estimates import COLUMNS, UNDECIDED, Estimate
-from .figures import NAMES, as_svg, drawn
+from .figures import NAMES
 from .section import Section
 from .summary import summary
 
@@ -88,11 +90,7 @@ def write_findings(findings: Findings, folder: Path) -> None:
     (folder / "methods.md").write_text(
         templates_of(ROOM).get_template("methods.md").render(**values), encoding="utf-8"
     )
-    page = (
-        templates_of(ROOM, autoescape=True)
-        .get_template("report.html")
-        .render(svgs=svgs, UNDECIDED=UNDECIDED, tables=tables_of, **values)
-    )
+    page = rendered_page(ROOM, "report.html", svgs=svgs, UNDECIDED=UNDECIDED, tables=tables_of, **values)
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 

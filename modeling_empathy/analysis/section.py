@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Any
 
+from ..files.svg_figures import Figure
 from .estimates import Estimate
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure.
-
-    Attributes:
-        name: Of its files.
-        title: What it shows.
-        text: The same in words, for who does not see it.
-        draw: Draws it on the figure of matplotlib that it is given.
-        height: In inches; all are as wide.
-    """
-
-    name: str
-    title: str
-    text: str
-    draw: Callable[[Any], None]
-    height: float = 4.0
 
 
 @dataclass

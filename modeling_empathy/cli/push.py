@@ -60,13 +60,20 @@ def model(
         Path | None,
         typer.Option("--card", exists=True, dir_okay=False, help="Your README.md instead of the one that is made."),
     ] = None,
+    i_have_the_right_to_share: Annotated[
+        bool,
+        typer.Option(
+            "--i_have_the_right_to_share",
+            help="Take report.html along: it shows texts of people, and you may publish them.",
+        ),
+    ] = False,
     max_file_gb: MaxFile = 5.0,
     dry_run: DryRun = False,
 ) -> None:
     """Publish a checkpoint: weights, code, tokenizer, metrics, plots, ONNX if there is, and a card.
 
-    Held-out predictions, intermediate checkpoints and whatever else is in the folder stay there. Before anything is
-    sent, it is loaded in a process without this package, and must give the same scores.
+    Held-out predictions, the report, intermediate checkpoints and whatever else is in the folder stay there. Before
+    anything is sent, it is loaded in a process without this package, and must give the same scores.
 
         empathy push model output/corpus --repo_id me/empathy --private
     """
@@ -81,6 +88,7 @@ def model(
         target,
         dataset_repo_id=dataset_repo_id,
         card=card,
+        has_right_to_share=i_have_the_right_to_share,
         max_file_gb=max_file_gb,
         dry_run=dry_run,
         announce=partial(_print_step, target=target),

@@ -9,12 +9,13 @@ import datasets
 
 from ..evaluation.diagnostics import diagnostics_tables
 from ..evaluation.report import metrics_table, readable_pairs
+from ..evaluation.run_page import REPORT
 from ..phases import hide_other_bars, phase
 from ..training.arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
 from ..training.data import read_corpus
-from ..training.one_model import RunReport
 from ..training.parsing import parse_arguments
 from ..training.run import check_run, training_runs, trains_separately
+from ..training.run_report import RunReport
 from .failures import reporting, say
 from .terminal import is_terminal, say_markdown
 
@@ -72,6 +73,7 @@ def _print_joined(report: RunReport) -> None:
         say_markdown(f"\n{metrics_table(report.test, report.mechanisms)}")
     if report.is_saved:
         say(f"\nJoined in one checkpoint: {report.folder}")
+    _print_page(report)
 
 
 def _print_model(report: RunReport, save_model_path: str | None) -> None:
@@ -85,8 +87,10 @@ def _print_model(report: RunReport, save_model_path: str | None) -> None:
         say(f"\nHeld-out pairs, rationales highlighted:\n\n{readable}")
     if not report.is_saved:
         say(f"\nMetrics and plots are in {report.folder}; the model was not saved (--save_model saves it)")
+        _print_page(report)
         return
     say(f"\nModel, metrics, plots{' and predictions' if rows is not None else ''} are in {report.folder}")
+    _print_page(report)
     # Who names a .pth expects one, as the original writes it.
     if save_model_path is not None and Path(save_model_path) != report.folder:
         say(
@@ -95,3 +99,7 @@ def _print_model(report: RunReport, save_model_path: str | None) -> None:
             "original code: "
             f"empathy convert --reverse --model {report.folder} --output_path {save_model_path}"
         )
+
+
+def _print_page(report: RunReport) -> None:
+    say(f"The report is {report.folder / REPORT}, a page to open in a browser; it holds the texts")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,8 @@ def build_features(
 
     def featurize(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
         seekers = tokenizer(rows["seeker_post"], truncation=True, max_length=max_length)["input_ids"]
-        annotations = [
-            [_annotation(rows, index, mechanism) for mechanism in mechanisms] for index in range(len(seekers))
-        ]
+        single = [{name: rows[name][index] for name in rows} for index in range(len(seekers))]
+        annotations = [[annotation_of_row(row, mechanism) for mechanism in mechanisms] for row in single]
         encoded, labels, cut = label_responses(
             tokenizer, rows["response_post"], annotations, max_length=max_length, unannotated=unannotated
         )
@@ -69,12 +68,12 @@ def build_features(
     return dataset.map(featurize, batched=True, desc="Tokenizing")
 
 
-def _annotation(rows: dict[str, list[Any]], index: int, mechanism: str) -> dict[str, Any]:
-    if mechanism in rows:
-        return rows[mechanism][index]
+def annotation_of_row(row: Mapping[str, Any], mechanism: str) -> dict[str, Any]:
+    """What is annotated in a row for a mechanism: its `level`, its `rationales`, and the labels of a prepared file."""
+    if mechanism in row:
+        return dict(row[mechanism])
     # A data set of a single mechanism has its annotation in columns of the row itself.
-    columns = [name for name in ("level", "rationales", "prepared_labels") if name in rows]
-    return {name: rows[name][index] for name in columns}
+    return {name: row[name] for name in ("level", "rationales", "prepared_labels") if name in row}
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -29,6 +29,7 @@ def diagnostics(
     *,
     max_responses: int,
     suite: datasets.Dataset | None = None,
+    mechanisms: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Measures calibration, the faithfulness of rationales, the use of the seeker post, and behaviour.
 
@@ -40,16 +41,18 @@ def diagnostics(
         rows: Of [`~modeling_empathy.evaluation.predictions.held_out_predictions`], made of both.
         max_responses: Of each mechanism, whose rationales are measured; with 0, only calibration is.
         suite: Rows of the behaviour suite; without them, behaviour is not measured.
+        mechanisms: Those that all of these are about, in their order; all of the model's when left out. With others of
+            the model's beside them, only calibration is measured.
 
     Returns:
         `calibration`, `faithfulness` and `context_use`, each by mechanism, and `behaviour`.
     """
     config, logits = model.config, predicted.level_logits
     labels = np.array(features["empathy_labels"])
-    measures: dict[str, Any] = {
-        "calibration": calibration_by_mechanism(logits, labels, config.mechanisms, config.level_temperatures)
-    }
-    if not max_responses:
+    mechanisms = list(mechanisms or config.mechanisms)
+    temperatures = [config.level_temperatures[config.mechanisms.index(name)] for name in mechanisms]
+    measures: dict[str, Any] = {"calibration": calibration_by_mechanism(logits, labels, mechanisms, temperatures)}
+    if not max_responses or mechanisms != list(config.mechanisms):
         return measures
     # Columns that are not needed are left out, because a data set makes Python objects of all that it gives.
     scores, marks = (

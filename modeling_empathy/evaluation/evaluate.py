@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
@@ -28,6 +28,20 @@ from .tables import markdown_table
 DEFINITIONS = ("corrected", "original")
 
 
+class Evaluated(NamedTuple):
+    """What was measured of a checkpoint, and what on.
+
+    Attributes:
+        metrics: Definition to `{mechanism}_{metric}`.
+        features: Of the pairs, as of [`~modeling_empathy.corpus.features.build_features`].
+        predicted: What the model computed for them.
+    """
+
+    metrics: dict[str, dict[str, float]]
+    features: datasets.Dataset
+    predicted: Predicted
+
+
 def evaluate_checkpoint(
     model: EmpathyModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -37,7 +51,7 @@ def evaluate_checkpoint(
     definitions: Sequence[str] = ("corrected",),
     batch_size: int = 32,
     show_progress: bool = True,
-) -> dict[str, dict[str, float]]:
+) -> Evaluated:
     """Computes the metrics of some of a model's mechanisms.
 
     Posts are cut to the model's `max_post_length`, as their labels are and as training cuts them, also where the model
@@ -51,9 +65,6 @@ def evaluate_checkpoint(
         definitions: `"corrected"` (`metrics.py`), `"original"` (`original_metrics.py`; the batch size is part of it).
         batch_size: Pairs scored at once.
         show_progress: Whether a line says how far it is.
-
-    Returns:
-        Definition to `{mechanism}_{metric}`.
     """
     config = model.config
     max_length = config.max_post_length
@@ -70,7 +81,7 @@ def evaluate_checkpoint(
         # Tokenized once more, because the original labels an unannotated response as rationale from end to end.
         labelled = build_features(rows, tokenizer, mechanisms, max_length=max_length, unannotated="original")
         results["original"] = _original(config, mechanisms, labelled, predicted, annotated, batch_size)
-    return results
+    return Evaluated(results, features, predicted)
 
 
 def evaluate_behaviour(

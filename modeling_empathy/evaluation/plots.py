@@ -1,4 +1,4 @@
-"""Plots of a training run: confusion matrices, the reliability of the probabilities, the loss curve."""
+"""Plots of a training run as PNG, for its card: confusion matrices, reliability, the loss curve."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from transformers.utils import logging
 
+from ..files.svg_figures import drawn
 from ..files.whole_files import write_whole
 from ..model.configuration_empathy import EmpathyConfig
-from .calibration import expected_calibration_error, level_probabilities, reliability
+from .calibration import level_probabilities
+from .curves import loss_curves, reliability_curves
 
 
 logger = logging.get_logger(__name__)
@@ -45,18 +47,24 @@ def save_plots(
         logger.warning("Plots need matplotlib: pip install 'modeling-empathy[plots]'.")
         return
     matplotlib.use("Agg")  # needs no display
-    figures = {"loss_curve": _loss_figure(log)}
+    figures = {"loss_curve": drawn(loss_curves(log))}
     labels = [config.id2label[index] for index in range(config.num_labels)]
     for mechanism, counts in confusion.items():
         figures[f"confusion_{mechanism}"] = _confusion_figure(np.array(counts), labels, mechanism.replace("_", " "))
     if level_logits is not None and levels is not None:
-        figures["reliability"] = _reliability_figure(level_logits, levels, config)
+        before, after = (
+            level_probabilities(level_logits, temperatures)
+            for temperatures in ([1.0] * len(config.mechanisms), config.level_temperatures)
+        )
+        figures["reliability"] = drawn(reliability_curves(before, after, levels, config.mechanisms))
     for name, figure in figures.items():
         write_whole(folder / f"{name}.png", partial(figure.savefig, dpi=150))
 
 
 def _confusion_figure(counts: np.ndarray, levels: list[str], title: str) -> Any:
-    figure = _figure(4.2)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2, 3.8), layout="constrained")
     axes = figure.add_subplot()
     # Colour by the share of the annotated level, or the frequent "no" would drown the rest.
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
@@ -72,50 +80,3 @@ def _confusion_figure(counts: np.ndarray, levels: list[str], title: str) -> Any:
     axes.set_ylabel("annotated level")
     axes.set_title(title)
     return figure
-
-
-def _loss_figure(log: list[dict[str, Any]]) -> Any:
-    figure = _figure(6.4)
-    axes = figure.add_subplot()
-    for key, label, style in (("loss", "training", "-"), ("eval_loss", "validation", "o--")):
-        points = [(entry["epoch"], entry[key]) for entry in log if key in entry]
-        if points:
-            axes.plot(*zip(*points, strict=True), style, label=label)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("loss")
-    if axes.lines:
-        axes.legend()
-    axes.grid(alpha=0.3)
-    return figure
-
-
-def _reliability_figure(level_logits: np.ndarray, levels: np.ndarray, config: EmpathyConfig) -> Any:
-    names = config.mechanisms
-    figure = _figure(3.4 * len(names))
-    panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
-    ways = (
-        ("as trained", "o--", level_probabilities(level_logits, [1.0] * len(names))),
-        ("calibrated", "s-", level_probabilities(level_logits, config.level_temperatures)),
-    )
-    for index, (panel, mechanism) in enumerate(zip(panels, names, strict=True)):
-        panel.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-        for label, style, probabilities in ways:
-            # Fewer bins than the error has: points of a handful of pairs would jump about.
-            bins = reliability(probabilities[:, index], levels[:, index], bins=10)
-            error = expected_calibration_error(probabilities[:, index], levels[:, index])
-            points = [(part.confidence, part.accuracy) for part in bins]
-            panel.plot(*zip(*points, strict=True), style, label=f"{label}: ECE {error:.3f}", markersize=4)
-        # Of three levels, the predicted one has at least a third.
-        panel.set(title=mechanism.replace("_", " "), xlabel="probability of the predicted level", xlim=(0.3, 1))
-        panel.legend(fontsize="small", loc="upper left")
-        panel.grid(alpha=0.3)
-    panels[0].set(ylabel="share that is right", ylim=(0, 1))
-    return figure
-
-
-def _figure(width: float) -> Any:
-    """An empty figure, `width` inches wide."""
-    # Here, because matplotlib need not be installed. Not `pyplot`, which keeps every figure until it is closed.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, 3.8), layout="constrained")

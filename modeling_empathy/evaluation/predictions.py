@@ -9,12 +9,13 @@ import datasets
 import numpy as np
 import torch
 
-from ..corpus.features import EmpathyDataCollator
+from ..corpus.features import EmpathyDataCollator, annotation_of_row
 from ..corpus.pairs import TEXTS
 from ..model.configuration_empathy import EmpathyConfig
 from ..model.encoded_pairs import EncodedPair
 from ..model.mechanisms import LEVELS
 from ..model.modeling_empathy import EmpathyModel
+from ..model.rationale_decisions import unit_scores
 from ..model.rationale_spans import IGNORE_INDEX
 from ..model.results import ResultOptions, describe_mechanism
 from .calibration import level_probabilities
@@ -70,21 +71,28 @@ def _padded(batches: Sequence[torch.Tensor], fill: float) -> np.ndarray:
     return np.concatenate(padded)
 
 
-def held_out_predictions(features: datasets.Dataset, predicted: Predicted, config: EmpathyConfig) -> datasets.Dataset:
+def held_out_predictions(
+    features: datasets.Dataset, predicted: Predicted, config: EmpathyConfig, mechanisms: Sequence[str] | None = None
+) -> datasets.Dataset:
     """Puts predictions beside the pairs they belong to.
 
     Args:
         features: Rows of [`~modeling_empathy.corpus.features.build_features`], in the order of the predictions.
         predicted: What the model computed for them.
         config: The model's.
+        mechanisms: Those that both are about, in their order; all of the model's when left out.
 
     Returns:
-        For each pair its ids and posts, and for each mechanism a struct of `annotated_level`, `level`, `label`,
-        `score`, `level_probabilities` and `rationales`; and for the tokens of the response `token_mask`, 1 in the
-        rationale whatever the level, `token_scores`, the probabilities, and `token_labels`, what is annotated (-100 on
-        special tokens and where none is known).
+        For each pair its ids and posts, and for each mechanism a struct of `annotated_level`, `annotated_rationales`
+        (`start`, `end`), `level`, `label`, `score`, `level_probabilities` and `rationales`; and for the tokens of the
+        response `token_mask`, 1 in the rationale whatever the level, `token_scores`, the probabilities, `unit_scores`,
+        what of these is held against the threshold, and `token_labels`, what is annotated (-100 on special tokens and
+        where none is known).
     """
-    probabilities = level_probabilities(predicted.level_logits, config.level_temperatures).tolist()
+    mechanisms = list(mechanisms or config.mechanisms)
+    places = [config.mechanisms.index(mechanism) for mechanism in mechanisms]
+    temperatures = [config.level_temperatures[place] for place in places]
+    probabilities = level_probabilities(predicted.level_logits, temperatures).tolist()
     rows = []
     for index, row in enumerate(features):
         pair = EncodedPair(
@@ -98,16 +106,19 @@ def held_out_predictions(features: datasets.Dataset, predicted: Predicted, confi
         # The arrays are as long as the longest response.
         tokens = len(pair.response_input_ids)
         described = {name: row[name] for name in TEXTS}
-        for position, mechanism in enumerate(config.mechanisms):
+        for position, mechanism in enumerate(mechanisms):
             levels = probabilities[index][position]
             scores = predicted.rationale_probabilities[index, :tokens, position].tolist()
-            result = describe_mechanism(pair, position, levels, scores, config, ResultOptions(token_mask=True))
+            result = describe_mechanism(pair, places[position], levels, scores, config, ResultOptions(token_mask=True))
+            spans = annotation_of_row(row, mechanism).get("rationales") or ()
             described[mechanism] = {
                 "annotated_level": row["empathy_labels"][position],
+                "annotated_rationales": [{"start": span["start"], "end": span["end"]} for span in spans],
                 **result,
                 "token_mask": result["token_mask"][:tokens],
                 "level_probabilities": levels,
                 "token_scores": scores,
+                "unit_scores": unit_scores(config.rationale_unit, scores, row["response_clauses"])[0],
                 "token_labels": row["rationale_labels"][position],
             }
         rows.append(described)

@@ -47,10 +47,15 @@ def save_metrics(path: Path, splits: dict[str, dict[str, float]], arguments: dic
         "definitions": "those of modeling_empathy/evaluation/metrics.py; rationales as ERASER (DeYoung et al. 2020)",
         **more,
         "arguments": arguments,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "versions": versions(),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
     return write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def versions() -> dict[str, str]:
+    """Those of Python and of the libraries that figures may depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
 
 
 def is_evaluation(path: Path) -> bool:
@@ -59,9 +64,10 @@ def is_evaluation(path: Path) -> bool:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    # The record has further parts.
+    # The record of a training run has further parts.
     parts = {"metrics", "definitions", "arguments", "versions"}
-    return isinstance(content, dict) and content.keys() - {"behaviour"} == parts
+    diagnosed = {"behaviour", "calibration", "faithfulness", "context_use"}
+    return isinstance(content, dict) and content.keys() - diagnosed == parts
 
 
 def readable_pairs(predictions: Iterable[dict[str, Any]], mechanisms: Sequence[str], colour: bool) -> str:

@@ -27,6 +27,7 @@ def publish_model(
     *,
     dataset_repo_id: str | None = None,
     card: Path | None = None,
+    has_right_to_share: bool = False,
     max_file_gb: float = LIMIT_GB,
     dry_run: bool = False,
     announce: Announce = lambda step, publication: None,
@@ -40,6 +41,7 @@ def publish_model(
         target: Where it goes.
         dataset_repo_id: As in [`~modeling_empathy.hub.staging.stage_model`].
         card: Likewise.
+        has_right_to_share: Likewise.
         max_file_gb: The largest file that is published.
         dry_run: Whether to stop before anything is sent.
         announce: Called at each step, with what is published.
@@ -53,7 +55,12 @@ def publish_model(
     _check_target(target, dry_run)
     with tempfile.TemporaryDirectory(prefix="empathy-publish-") as folder:
         publication = stage_model(
-            model, Path(folder), repo_id=target.repo_id, dataset_repo_id=dataset_repo_id, card=card
+            model,
+            Path(folder),
+            repo_id=target.repo_id,
+            dataset_repo_id=dataset_repo_id,
+            card=card,
+            has_right_to_share=has_right_to_share,
         )
         publication.check(max_file_gb)
         announce("loading", publication)

@@ -13,18 +13,20 @@ from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 from ..checkpoints.loading import load_checkpoint
 from ..checkpoints.own_config import own_config
 from ..errors import InputError
+from ..evaluation.run_page import REPORT
 from ..original_names import checkpoint_folder
 from ..scoring.exported_graphs import check_exported, exported_files
 from .cards import CARD, check_repo_id
 from .model_card import model_card
 from .pickles import is_pickle
 from .publishable import check_plain, printable, read_card, write_png, write_tokenizer
+from .report_page import copy_report
 from .run_record import RunRecord, read_config, read_record, write_record
 
 
 LIMIT_GB = 5.0
 
-_TEXTS = (".csv", ".jsonl", ".parquet", ".arrow", ".txt", ".tsv")
+_TEXTS = (".csv", ".jsonl", ".parquet", ".arrow", ".txt", ".tsv", ".html")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def stage_model(
     repo_id: str | None = None,
     dataset_repo_id: str | None = None,
     card: Path | None = None,
+    has_right_to_share: bool = False,
 ) -> Publication:
     """Puts a checkpoint together: weights, code, tokenizer, metrics, plots, ONNX if there is, and the card.
 
@@ -75,10 +78,12 @@ def stage_model(
         repo_id: Where it will be.
         dataset_repo_id: Where the corpus is that it was trained on, if it is on the Hub.
         card: A card to take instead of the one that is made.
+        has_right_to_share: Whether who publishes says that the texts in the run's report may be published; else it
+            stays where it is.
 
     Raises:
         InputError: If the folder is no checkpoint with its tokenizer, holds a pickle, a link, a picture that is none
-            or graphs of another model, or if the card is no text.
+            or graphs of another model, or if the card is no text, or the report not one of this package.
     """
     source = checkpoint_folder(name)
     if dataset_repo_id is not None:
@@ -96,6 +101,8 @@ def stage_model(
         check_exported(source / "onnx", model, tokenizer.pad_token_id)
         files += _copy_graphs(source, staging)
     write_record(record, staging)
+    if has_right_to_share and (source / REPORT).is_file():
+        copy_report(source / REPORT, staging / REPORT)
     if dataset_repo_id is not None and record.test:
         _write_eval_results(staging, record, dataset_repo_id, model.config.mechanisms)
     if own_card is None:
@@ -155,7 +162,9 @@ def _left_out(source: Path, staging: Path) -> dict[str, str]:
         name = path.relative_to(source).as_posix()
         if not (staging / name).exists() and (staging / name).parent.is_dir():
             name = f"{name}/" if path.is_dir() else name
-            if path.suffix in _TEXTS:
+            if path.name == REPORT:
+                reasons[name] = "holds what people wrote; --i_have_the_right_to_share takes it along"
+            elif path.suffix in _TEXTS:
                 reasons[name] = "may hold what people wrote"
             elif path.name.startswith("checkpoint-"):
                 reasons[name] = "a step on the way"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -22,8 +22,10 @@ from ..encoders import name_on_hub
 from ..errors import InputError
 from ..evaluation.calibration import fitted_temperatures
 from ..evaluation.diagnostics import diagnostics
+from ..evaluation.evaluate import evaluate_checkpoint
 from ..evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from ..evaluation.plots import save_plots
+from ..evaluation.post_lengths import post_lengths
 from ..evaluation.predictions import confusion_counts, held_out_predictions
 from ..evaluation.report import save_metrics
 from ..evaluation.thresholds import tuned_rationale_thresholds
@@ -39,33 +41,13 @@ from .build import build_model
 from .data import features_of, suite_to_measure, tokenizer_of
 from .live_line import show_live_line
 from .resume import checkpoint_to_resume, decisive_arguments, remove_unfinished
+from .run_report import RunReport, write_report
 from .saving import replaced_model
 from .seeker_states import remembered_seeker_states
 from .trainer import EmpathyTrainer, metrics_of_predictions, without_autocast
 
 
 logger = logging.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """What came of a training run; of the processes that trained together, only the first has all of it.
-
-    Attributes:
-        folder: Where it was written.
-        mechanisms: What the model scores.
-        is_saved: Whether the model is in the folder.
-        test: The test split's metrics, `{mechanism}_{metric}`; none without a test split.
-        predictions: Of the test split, as of [`~modeling_empathy.evaluation.predictions.held_out_predictions`].
-        diagnostics: As of [`~modeling_empathy.evaluation.diagnostics.diagnostics`].
-    """
-
-    folder: Path
-    mechanisms: list[str]
-    is_saved: bool
-    test: dict[str, float] = field(default_factory=dict)
-    predictions: datasets.Dataset | None = None
-    diagnostics: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train_one_model(
@@ -79,7 +61,7 @@ def train_one_model(
     Level temperatures and rationale thresholds are chosen on the validation split too, unless those of another run are
     to be taken, and saved in the model's configuration.
 
-    Writes to `training_args.output_dir`: the model with its code and tokenizer, `metrics.json`,
+    Writes to `training_args.output_dir`: the model with its code and tokenizer, `metrics.json`, `report.html`,
     `test_predictions.parquet`, `confusion_{mechanism}.png`, `reliability.png` and `loss_curve.png`.
 
     Args:
@@ -245,11 +227,18 @@ def _measured(
     predictions = held_out_predictions(features, predicted, model.config)
     # Not by the Trainer, whose other processes are not asked; what is sharded among them is in none as a whole.
     max_responses = 0 if _is_sharded(trainer) else trainer.args.measured_rationales
+    original: Mapping[str, float] = {}
     with phase("Measuring what stands behind the figures"), without_autocast(model), remembered_seeker_states(model):
         measured = diagnostics(
             model, tokenizer, features, predicted, predictions, max_responses=max_responses, suite=suite
         )
-    return replace(report, predictions=predictions, diagnostics=measured)
+        if max_responses:
+            # Once more, because the original's metrics also count what is predicted for padding.
+            original = evaluate_checkpoint(
+                model, tokenizer, features, report.mechanisms, definitions=("original",), show_progress=False
+            ).metrics["original"]
+    lengths = post_lengths(features, tokenizer, model.config.max_post_length)
+    return replace(report, predictions=predictions, diagnostics=measured, original=original, lengths=lengths)
 
 
 def _write(
@@ -262,12 +251,15 @@ def _write(
     folder, predictions = report.folder, report.predictions
     config, log = trainer.model.config, trainer.state.log_history
     confusion = {} if predictions is None else confusion_counts(predictions, report.mechanisms)
+    if report.original:
+        splits = {**splits, "test_original": dict(report.original)}
     save_metrics(folder / RECORD, splits, confusion=confusion, **record, **report.diagnostics)
     if predictions is None or outcome is None:
         save_plots(folder, log, config)
     else:
         write_whole(folder / "test_predictions.parquet", predictions.to_parquet)
         save_plots(folder, log, config, confusion, outcome.predictions[0], outcome.label_ids[0])
+    write_report(report, log)
     if report.is_saved:
         save_model_card(folder)
 

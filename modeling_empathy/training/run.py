@@ -19,8 +19,9 @@ from ..model.configuration_empathy import EmpathyConfig
 from ..model.modeling_empathy import EmpathyModel
 from ..model.pipeline_empathy import own_tokenizer
 from .arguments import DataArguments, EmpathyTrainingArguments, ModelArguments
-from .one_model import RunReport, record_of, take_decisions, train_one_model
+from .one_model import record_of, take_decisions, train_one_model
 from .resume import LAST, checkpoint_to_resume, last_whole_checkpoint
+from .run_report import RunReport, joined_diagnostics, joined_predictions, write_joined_report
 from .saving import replaced_model
 
 
@@ -68,7 +69,9 @@ def training_runs(
         record = record_of(corpus, model_args, data_args, training_args)
         if joined.test:
             confusion = {name: read_record(joined.folder / name).confusion[name] for name in joined.mechanisms}
-            save_metrics(joined.folder / RECORD, {"test": joined.test}, confusion=confusion, **record)
+            splits = {"test": joined.test} | ({"test_original": dict(joined.original)} if joined.original else {})
+            save_metrics(joined.folder / RECORD, splits, confusion=confusion, **record)
+            write_joined_report(joined, reports)
         if joined.is_saved:
             save_model_card(joined.folder)
     yield joined
@@ -125,4 +128,13 @@ def _joined(reports: Sequence[RunReport], training_args: EmpathyTrainingArgument
     }
     if test:
         test["macro_f1"] = sum(test[f"{mechanism}_macro_f1"] for mechanism in mechanisms) / len(mechanisms)
-    return RunReport(folder, mechanisms, training_args.save_model, test)
+    return RunReport(
+        folder,
+        mechanisms,
+        training_args.save_model,
+        test,
+        joined_predictions(reports),
+        joined_diagnostics(reports),
+        {name: value for report in reports for name, value in report.original.items()},
+        reports[0].lengths,
+    )

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..evaluation.run_page import REPORT
 from ..files.whole_files import whole_folder
 from ..hub.cards import CARD
 from ..hub.run_record import RECORD
 
 
 # What says how good a model is; of an earlier one it would speak for the new one until that is measured.
-_OF_THE_MODEL = (RECORD, CARD, "test_predictions.parquet")
+_OF_THE_MODEL = (RECORD, CARD, REPORT, "test_predictions.parquet")
 
 
 @contextmanager

@@ -6,12 +6,12 @@ import pytest
 from modeling_empathy.analysis.change import ADJUSTED, COURSES, PER_YEAR, WITHIN, change
 from modeling_empathy.analysis.classifier_error import ErrorRates
 from modeling_empathy.analysis.contagion import contagion, difference
-from modeling_empathy.analysis.figures import as_svg
 from modeling_empathy.analysis.groups import FIXED, groups, holm
 from modeling_empathy.analysis.levels import levels
 from modeling_empathy.analysis.outcomes import outcomes
 from modeling_empathy.analysis.scored_rows import AnalysisColumns
 from modeling_empathy.analysis.settings import Settings
+from modeling_empathy.files.svg_figures import as_svg
 from tests.analysis.tables import row, table_of
 
 

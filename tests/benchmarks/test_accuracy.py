@@ -1,4 +1,4 @@
-"""The harness of accuracy: intervals over seeker posts, runs that are not run twice, tables of what is finished."""
+"""The harness of accuracy: runs that are not run twice, tables of what is finished."""
 
 import json
 import subprocess
@@ -13,130 +13,12 @@ import pytest
 
 from benchmarks import accuracy
 from benchmarks.accuracy import compare, is_finished, markdown, parse_command_line, run_missing, runs_of
-from benchmarks.paired_bootstrap import estimates, mean_of, resampled_weights, scores_of, values_of
 from modeling_empathy import MECHANISMS, EmpathyConfig, EmpathyModel
 from modeling_empathy.encoders import EMBEDDED, load_tokenizer
 from modeling_empathy.errors import InputError
-from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
 from modeling_empathy.training.parsing import parse_arguments
+from tests.evaluation.random_predictions import by_metrics_py, random_predictions
 from tests.tiny_models import tiny_encoder_config
-
-
-def random_predictions(pairs: int, seed: int, right: float = 0.5) -> list[dict]:
-    """Predictions of which a share is right; annotations are the same for every seed."""
-    annotations, predictions = np.random.default_rng(0), np.random.default_rng(seed)
-    rows = []
-    for _ in range(pairs):
-        level = int(annotations.choice([0, 1, 2, -100], p=[0.5, 0.2, 0.25, 0.05]))
-        labels = annotations.integers(0, 2, 12) if level > 0 else np.zeros(12, dtype=int)
-        labels[[0, -1]] = -100
-        if annotations.random() < 0.1:
-            labels[:] = -100
-        is_right = predictions.random() < right
-        marks = (labels == 1).astype(int) if is_right else predictions.integers(0, 2, 12) * predictions.integers(0, 2)
-        guess = level if is_right and level >= 0 else int(predictions.integers(0, 3))
-        rows.append(
-            {
-                "annotated_level": level,
-                "level": guess,
-                "token_mask": marks.tolist(),
-                "token_scores": marks.astype(float).tolist(),
-                "token_labels": labels.tolist(),
-            }
-        )
-    return rows
-
-
-def by_metrics_py(rows: list[dict]) -> dict[str, float]:
-    levels = [row["level"] for row in rows], [row["annotated_level"] for row in rows]
-    labels = [row["token_labels"] for row in rows]
-    shown = [[mark * (row["level"] > 0) for mark in row["token_mask"]] for row in rows]
-    as_shown = rationale_metrics(shown, labels)
-    return (
-        identification_metrics(*levels)
-        | rationale_metrics([row["token_mask"] for row in rows], labels)
-        | {name.replace("all_", "shown_"): value for name, value in as_shown.items() if name.startswith("all_")}
-    )
-
-
-def test_every_resample_has_the_metrics_of_the_pairs_that_were_drawn():
-    rows = random_predictions(60, seed=1)
-    posts = [f"post {index // 2}" for index in range(60)]
-    [weights] = resampled_weights({"": posts}, resamples=20).values()
-    values = values_of({"explorations": scores_of(rows)}, weights)
-    assert len(values) == 2 * 10
-    for index, weight in enumerate(weights):
-        # The weights say how often each pair was drawn: the slow way repeats it so often.
-        drawn = [row for row, times in zip(rows, weight, strict=True) for _ in range(int(times))]
-        assert (len(drawn) == 60) and (weight[::2] == weight[1::2]).all()
-        expected = by_metrics_py(drawn)
-        for name, value in values.items():
-            assert value[index] == pytest.approx(expected[name.partition("_")[2]]), (index, name)
-    assert len({round(value, 9) for value in values["explorations_macro_f1"]}) > 15
-
-
-def test_levels_that_do_not_occur_and_rationales_that_are_nowhere_count_as_in_metrics_py():
-    empty = {"token_mask": [0, 0], "token_labels": [0, 0]}
-    for levels in ([(1, 1), (1, 1)], [(0, 0), (2, 0)], [(0, 2), (2, 0)]):
-        rows = [{"level": level, "annotated_level": annotated, **empty} for level, annotated in levels]
-        values = values_of({"explorations": scores_of(rows)}, np.ones((1, 2)))
-        expected = by_metrics_py(rows)
-        assert {name: value[0] for name, value in values.items() if "mean" not in name} == pytest.approx(
-            {name: expected[name.partition("_")[2]] for name in values if "mean" not in name}
-        )
-
-
-def test_recipes_that_predict_the_same_differ_by_nothing():
-    posts = [f"post {index // 3}" for index in range(90)]
-    weights = resampled_weights({"": posts}, resamples=200)[""]
-    values, same = (values_of({"explorations": scores_of(random_predictions(90, seed=1))}, weights) for _ in range(2))
-    # Alone its interval is wide: the difference has none because both have the same resamples.
-    _, low, high = estimates(values)["explorations_accuracy"]
-    assert high - low > 0.1
-    assert set(estimates(values, same).values()) == {(0.0, 0.0, 0.0)}
-
-
-def test_a_recipe_that_is_better_on_every_pair_is_better_for_sure():
-    weights = resampled_weights({"": [str(index // 2) for index in range(100)]}, resamples=300)[""]
-    worse, better = random_predictions(100, seed=1, right=0.4), random_predictions(100, seed=2, right=1.0)
-    compared = estimates(*(values_of({"explorations": scores_of(rows)}, weights) for rows in (better, worse)))
-    for name in ("accuracy", "macro_f1", "quadratic_weighted_kappa", "annotated_token_f1_macro", "shown_iou_f1_macro"):
-        assert 0 < compared[f"explorations_{name}"].low < compared[f"explorations_{name}"].value, name
-        assert compared[f"explorations_{name}"].high < 1
-
-
-def test_pairs_of_one_seeker_post_are_drawn_together():
-    rows = random_predictions(40, seed=1)
-
-    def width(posts: list[str]) -> float:
-        weights = resampled_weights({"": posts}, resamples=300)[""]
-        _, low, high = estimates(values_of({"explorations": scores_of(rows)}, weights))["explorations_accuracy"]
-        return high - low
-
-    assert width(["the only one"] * 40) == 0
-    assert width([str(index) for index in range(40)]) > 0
-
-
-def test_a_post_of_several_splits_is_drawn_equally_often_in_each():
-    # Three posts in all: in each resample they are drawn three times, and b as often in either split.
-    weights = resampled_weights({"": ["a", "b", "b"], "1": ["b", "c"]}, resamples=50)
-    assert weights[""].shape == (51, 3) and weights["1"].shape == (51, 2)
-    assert (weights[""][:, 1] == weights["1"][:, 0]).all() and len(set(weights["1"][:, 0])) > 1
-    assert (weights[""][:, 0] + weights[""][:, 1] + weights["1"][:, 1] == 3).all()
-
-
-def test_without_resamples_the_interval_is_the_value():
-    weights = resampled_weights({"": ["a", "b"]}, resamples=0)[""]
-    values = values_of({"explorations": scores_of(random_predictions(2, seed=1))}, weights)
-    assert all(low == value == high for value, low, high in estimates(values).values())
-
-
-def test_the_mean_is_taken_resample_by_resample():
-    mean = mean_of([{"x": np.array([0.0, 1.0])}, {"x": np.array([1.0, 0.0])}])
-    assert mean["x"].tolist() == [0.5, 0.5]
-
-
-# Runs
 
 
 def command_line(folder: Path, *more: str) -> list[str]:

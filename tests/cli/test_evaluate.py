@@ -10,7 +10,9 @@ from modeling_empathy import MECHANISMS, EmpathyPipeline
 from modeling_empathy.cli.app import app
 from modeling_empathy.corpus.builder import load_epitome
 from modeling_empathy.corpus.contrast import families
+from modeling_empathy.corpus.provenance import sample_folder
 from tests.command_lines import printed_by, refused_by
+from tests.evaluation.pages import Page
 from tests.tiny_models import tiny_model
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 
@@ -63,6 +65,74 @@ def test_the_figures_are_those_of_a_count_with_the_pipeline(model, tmp_path):
     of_families = [line.split(" | ") for line in shown.partition("| family |")[2].splitlines()[2:]]
     assert [float(cells[3]) for cells in of_families] == sorted(float(cells[3]) for cells in of_families)
     assert {cells[0].strip("| ").replace(" ", "_") for cells in of_families} == right.keys()
+
+
+def test_the_suite_has_a_report_of_its_families_and_mistakes(model, tmp_path):
+    printed = empathy("--model", model, "--suite", "contrast", "--output_path", tmp_path / "b.json")
+    assert str(tmp_path / "b.html") in printed
+    behaviour = json.loads((tmp_path / "b.json").read_text())["behaviour"]
+    page = Page((tmp_path / "b.html").read_text()).words
+    suite = page.split("The behaviour suite", 1)[1]
+    for name, family in behaviour["families"].items():
+        assert f"{name.replace('_', ' ')} {family['kind']} {family['accuracy']:.3f}" in suite
+    assert page.startswith("The texts on this page are synthetic", page.index("The texts"))
+    rows = load_epitome(source="contrast")["test"]
+    assert any(f"seeker post {' '.join(row['seeker_post'].split())}" in page for row in rows)
+
+
+def test_a_corpus_has_a_report_with_both_definitions(model, tmp_path):
+    output, report = tmp_path / "m.json", tmp_path / "pages" / "report.html"
+    options = ("--model", model, "--source", "sample", "--definition", "both")
+    empathy(*options, "--output_path", output, "--report_path", report)
+    metrics = json.loads(output.read_text())["metrics"]
+    page = Page(report.read_text()).words
+    for mechanism in MECHANISMS:
+        for definition, column in (("corrected", "macro_f1"), ("original", "macro_f1"), ("original", "iou_f1")):
+            assert f"{metrics[definition][f'{mechanism}_{column}']:.3f}" in page
+    assert "Faithfulness: not measured. empathy evaluate --measured_rationales" in page
+    assert not (tmp_path / "m.html").exists()
+    # Without a file for the metrics there is a report where one is asked for, and none where not.
+    empathy(*options, "--report_path", report)
+    assert {path.name for path in tmp_path.iterdir()} == {"m.json", "pages"}
+
+
+def test_what_is_measured_for_the_report_stands_in_both_and_may_be_written_again(model, tmp_path):
+    options = ("--model", model, "--source", "sample", "--measured_rationales", 2)
+    for _ in ("written", "written again"):
+        empathy(*options, "--output_path", tmp_path / "m.json")
+    written, page = json.loads((tmp_path / "m.json").read_text()), Page((tmp_path / "m.html").read_text()).words
+    for mechanism in MECHANISMS:
+        faithfulness, context = written["faithfulness"][mechanism], written["context_use"][mechanism]
+        assert faithfulness["faithfulness_responses"] == 2
+        assert f"{faithfulness['comprehensiveness_gradient']:.3f}" in page.split("Do levels rest", 1)[1]
+        assert f"{context['macro_f1']:.3f} {context['macro_f1_shuffled']:.3f}" in page.split("owe to the seeker", 1)[1]
+    assert f"Right: {written['behaviour']['accuracy']:.3f} of 2,097 cells" in page
+    assert "Faithfulness: not measured" not in page
+
+
+def test_of_a_file_of_one_mechanism_the_report_shows_that_one(model, tmp_path):
+    [path] = [path for path in sample_folder().glob("*.csv") if "explor" in path.name]
+    empathy("--model", model, "--input_path", path, "--output_path", tmp_path / "m.json")
+    metrics = json.loads((tmp_path / "m.json").read_text())["metrics"]["corrected"]
+    page = Page((tmp_path / "m.html").read_text()).words
+    assert f"{metrics['explorations_macro_f1']:.3f} (" in page and "interpretations" not in page
+
+
+def test_a_report_takes_the_place_of_no_other_file(model, tmp_path):
+    options = ("--model", model, "--suite", "contrast")
+    assert "another name" in refused(*options, "--output_path", tmp_path / "m.html")
+    message = refused(*options, "--report_path", model / "config.json")
+    assert "config.json" in message and "model_type" in (model / "config.json").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options", [("--suite", "contrast", "--report_path", "r.html"), ("--source", "sample")], ids=["suite", "no report"]
+)
+def test_what_is_measured_for_a_report_needs_one_of_a_corpus(model, options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "--measured_rationales 5" in refused("--model", model, *options, "--measured_rationales", 5)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_other_half_is_the_split_train(model, tmp_path):

@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 from dataset_scripts.epitome import load_epitome
 from modeling_empathy import EmpathyPipeline
 from modeling_empathy.cli.push import app
+from modeling_empathy.evaluation.run_page import write_page
 from tests.command_lines import refused_by
 from tests.csv_files import write_corpus
+from tests.evaluation.pages import row, run_of
 from tests.hub.run_records import run_record
 from tests.hub.stand_in.hub import StandInHub, environment
 from tests.hub.stand_in.repositories import FIRST_FILES
@@ -182,6 +184,17 @@ def test_texts_of_people_are_published_only_by_who_may(tmp_path):
     assert result.exit_code == 0, result.output
     assert "all/train-00000-of-00001.parquet" in result.output and "Dry run" in result.output
     assert "To the dataset me/corpus, as a pull request:" in result.output
+
+
+def test_a_report_is_taken_along_by_who_may_publish_its_texts(model):
+    write_page(model / "report.html", run_of([row(1, 0, 2)] * 4))
+    options = ["model", str(model), "--repo_id", "me/empathy", "--dry_run"]
+    for more, listed in (
+        ([], "report.html: holds what people wrote"),
+        (["--i_have_the_right_to_share"], "  report.html\n"),
+    ):
+        result = CliRunner().invoke(app, [*options, *more])
+        assert result.exit_code == 0 and listed in result.output, result.output
 
 
 def test_what_can_be_mended_is_one_message(model, tmp_path):

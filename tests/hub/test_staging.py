@@ -11,8 +11,10 @@ import yaml
 
 from modeling_empathy import MECHANISMS, EmpathyModel
 from modeling_empathy.errors import InputError
+from modeling_empathy.evaluation.run_page import page_of, write_page
 from modeling_empathy.hub.pickles import is_pickle
 from modeling_empathy.hub.staging import Publication, stage_model
+from tests.evaluation.pages import row, run_of
 from tests.hub.pictures import png
 from tests.hub.run_records import run_record
 from tests.model.test_travelling_code import TRAVELLING
@@ -73,6 +75,46 @@ def test_nothing_of_the_machine_is_published(folder, staging):
     published = json.loads((staging / "metrics.json").read_text())
     assert published["metrics"]["test"] == run_record()["metrics"]["test"]
     assert published["arguments"]["training"]["seed"] == 12
+
+
+def test_the_report_is_published_by_who_has_the_right_to_share_its_texts_alone(folder, staging, tmp_path):
+    write_page(folder / "report.html", run_of([row(1, 0, 2, seeker_post="what somebody wrote")] * 4))
+    publication = stage_model(str(folder), staging)
+    assert not [name for name in publication.files if name.endswith(".html")]
+    assert "--i_have_the_right_to_share" in publication.left_out["report.html"]
+    for name in publication.files:
+        assert b"what somebody wrote" not in (staging / name).read_bytes(), name
+    (tmp_path / "shared").mkdir()
+    shared = stage_model(str(folder), tmp_path / "shared", has_right_to_share=True)
+    assert shared.files["report.html"] > 1000 and "report.html" not in shared.left_out
+    assert b"what somebody wrote" in (tmp_path / "shared" / "report.html").read_bytes()
+    assert set(shared.files) - set(publication.files) == {"report.html"}
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "<script>send()</script>",
+        '<p onclick="send()">x</p>',
+        '<img src="https://example.org/x.png">',
+        '<a href="javascript:send()">x</a>',
+        "<style>@import 'https://example.org/x.css';</style>",
+        '<p style="background: url(https://example.org/x.png)">x</p>',
+        '<meta http-equiv="refresh" content="0; url=https://example.org">',
+    ],
+)
+def test_a_report_that_somebody_put_something_into_is_not_published(folder, staging, evil):
+    page = page_of(run_of([row(1, 0, 2)] * 4))
+    (folder / "report.html").write_text(page.replace("</main>", f"{evil}</main>"))
+    with pytest.raises(InputError, match="no report of this package does"):
+        stage_model(str(folder), staging, has_right_to_share=True)
+
+
+def test_another_page_is_no_report(folder, staging):
+    (folder / "report.html").write_text("<!doctype html><title>mine</title>")
+    assert "report.html" in stage_model(str(folder), staging).left_out
+    with pytest.raises(InputError, match=r"report\.html is no report of this package"):
+        stage_model(str(folder), staging, has_right_to_share=True)
 
 
 def test_what_was_published_can_be_published_again(folder, staging, tmp_path):

@@ -1,5 +1,6 @@
 """A training run as its user starts it: what it writes, resuming, two processes, errors."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from modeling_empathy.hub.run_record import read_record
 from modeling_empathy.training.data import read_corpus
 from modeling_empathy.training.parsing import parse_arguments
 from tests.csv_files import write_corpus
+from tests.evaluation.pages import Page
 from tests.tiny_models import save_tiny_encoder
 from tests.tokenizers_for_tests import wordpiece_tokenizer
 
@@ -128,6 +130,13 @@ def test_a_run_leaves_model_metrics_predictions_and_plots(inputs, tmp_path, caps
         assert sum(map(sum, counts)) == len(rows)
         right = sum(counts[level][level] for level in range(3))
         assert right / len(rows) == pytest.approx(test_metrics[f"{mechanism}_accuracy"])
+    page = Page((tmp_path / "out" / "report.html").read_text()).words
+    for mechanism, name in itertools.product(MECHANISMS, ("accuracy", "macro_f1", "annotated_token_f1_macro")):
+        assert f"{test_metrics[f'{mechanism}_{name}']:.3f} (" in page, (mechanism, name)
+    original = metrics["metrics"]["test_original"]
+    assert all(f"{original[f'{mechanism}_macro_f1']:.3f}" in page for mechanism in MECHANISMS)
+    assert "This page holds texts that people wrote" in page and "not measured" not in page
+    assert str(tmp_path) not in page, "nothing of the machine"
     pickled = [path.name for path in (tmp_path / "out").iterdir() if path.suffix in (".bin", ".pt", ".pth", ".pkl")]
     assert not pickled
     scorer = EmpathyPipeline.from_pretrained(tmp_path / "out")
@@ -158,6 +167,10 @@ def test_a_model_of_everything_decides_as_its_twin_and_reports_its_figures(input
     assert record.pairs == {"train": 90} and not record.test
     assert record.measured.test["macro_f1"] == twin["macro_f1"]
     assert "behaviour" not in json.loads((tmp_path / "twin" / "metrics.json").read_text()), "measured_rationales is 0"
+    page = Page((tmp_path / "all" / "report.html").read_text()).words
+    assert "the report of its twin" in page and "Nothing was measured on pairs" in page
+    page = Page((tmp_path / "twin" / "report.html").read_text()).words
+    assert "Faithfulness: not measured. Train with --measured_rationales" in page
     card = (tmp_path / "all" / "README.md").read_text()
     assert "its twin" in " ".join(card.split()) and f"| explorations | {twin['explorations_accuracy']:.3f} |" in card
 
@@ -288,6 +301,11 @@ def test_the_published_recipe_trains_a_model_for_each_mechanism_and_joins_them(i
         assert metrics[f"{mechanism}_accuracy"] == predicted_accuracy(folder / mechanism, mechanism)
     saved = json.loads((folder / "metrics.json").read_text())["metrics"]["test"]
     assert saved.items() >= metrics.items() and saved["macro_f1"] == pytest.approx(metrics["macro_f1"])
+    page = Page((folder / "report.html").read_text()).words
+    for mechanism in MECHANISMS:
+        assert f"{metrics[f'{mechanism}_accuracy']:.3f} (" in page and f"{mechanism}/report.html" in page
+        alone = Page((folder / mechanism / "report.html").read_text()).words
+        assert "mean training loss" in alone and f"{metrics[f'{mechanism}_accuracy']:.3f} (" in alone
 
 
 def predicted_accuracy(folder: Path, mechanism: str) -> float:
@@ -300,7 +318,7 @@ def test_evaluating_a_checkpoint_gives_the_metrics_of_its_run(inputs, tmp_path):
     model, tokenizer = EmpathyModel.from_pretrained(tmp_path / "out"), wordpiece_tokenizer()
     test = load_epitome(data_dir=inputs["data_dir"])["test"]
     for mechanisms in (list(MECHANISMS), ["explorations"]):
-        results = evaluate_checkpoint(model, tokenizer, test, mechanisms, batch_size=5, show_progress=False)
+        results = evaluate_checkpoint(model, tokenizer, test, mechanisms, batch_size=5, show_progress=False).metrics
         metrics = results["corrected"]
         compared = [name for name in metrics if name.startswith(mechanisms[0])]
         assert len(compared) > 20

@@ -1,8 +1,7 @@
 """Intervals of metrics over resampled seeker posts, the same resamples for everything that is compared.
 
 A resample is a weight for each pair, the number of times its seeker post was drawn, so that a metric of all resamples
-is a product of matrices. The definitions are those of modeling_empathy/evaluation/metrics.py; the tests hold the two
-together.
+is a product of matrices. The definitions are those of `metrics.py`; the tests hold the two together.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling_empathy.evaluation.metrics import rationale_metrics
-from modeling_empathy.model.mechanisms import LEVELS
-from modeling_empathy.model.rationale_spans import IGNORE_INDEX
+from ..model.mechanisms import LEVELS
+from ..model.rationale_spans import IGNORE_INDEX
+from .metrics import span_counts, spans_of, token_counts
 
 
 # `{mechanism}_{metric}` as in metrics.json, and `mean_{metric}` of all mechanisms; `(1 + resamples,)`, the first value
@@ -62,12 +61,12 @@ def scores_of(predictions: Sequence[Mapping[str, Any]]) -> MechanismScores:
     token_f1, iou_f1 = np.zeros((2, len(predictions)))
     is_annotated, is_marked = np.zeros((2, len(predictions)), dtype=bool)
     for index, row in enumerate(predictions):
-        marks, labels = np.asarray(row["token_mask"], dtype=float), np.asarray(row["token_labels"], dtype=int)
-        is_annotated[index] = (labels == 1).any()
-        is_marked[index] = (marks[labels != IGNORE_INDEX] > 0).any()
-        if is_annotated[index] or is_marked[index]:
-            metrics = rationale_metrics([marks], [labels])
-            token_f1[index], iou_f1[index] = metrics["all_token_f1_macro"], metrics["all_iou_f1_macro"]
+        labels = np.asarray(row["token_labels"], dtype=int)
+        kept = labels != IGNORE_INDEX
+        marks, labels = np.asarray(row["token_mask"])[kept] == 1, labels[kept] == 1
+        is_annotated[index], is_marked[index] = labels.any(), marks.any()
+        token_f1[index] = token_counts(marks, labels).f1
+        iou_f1[index] = span_counts(spans_of(marks), spans_of(labels)).f1
     predicted, annotated = (np.array([row[name] for row in predictions]) for name in ("level", "annotated_level"))
     return MechanismScores(predicted, annotated, token_f1, iou_f1, is_annotated, is_marked & (predicted > 0))
 
@@ -102,12 +101,14 @@ def values_of(scores: Mapping[str, MechanismScores], weights: NDArray[np.float64
         scores: For each mechanism.
         weights: `(1 + resamples, pair)`, of [`resampled_weights`].
     """
-    by_mechanism = {
-        name: _level_values(mechanism_scores, weights) | _rationale_values(mechanism_scores, weights)
-        for name, mechanism_scores in scores.items()
-    }
+    by_mechanism = {name: _values_of_mechanism(mechanism_scores, weights) for name, mechanism_scores in scores.items()}
     values = {f"{name}_{metric}": value for name, metrics in by_mechanism.items() for metric, value in metrics.items()}
     return values | {f"mean_{metric}": value for metric, value in mean_of(list(by_mechanism.values())).items()}
+
+
+def _values_of_mechanism(scores: MechanismScores, weights: NDArray[np.float64]) -> Values:
+    confusion = _confusion(scores.annotated, scores.predicted, weights)
+    return _identification_values(confusion) | _rationale_values(scores, weights)
 
 
 def mean_of(values: Sequence[Values]) -> Values:
@@ -126,15 +127,72 @@ def estimates(values: Values, baseline: Values | None = None) -> dict[str, Estim
     return intervals
 
 
-def _level_values(scores: MechanismScores, weights: NDArray[np.float64]) -> Values:
-    size = len(LEVELS)
-    kept = scores.annotated != IGNORE_INDEX
-    cells = np.eye(size**2)[scores.annotated[kept] * size + scores.predicted[kept]]
-    confusion = (weights[:, kept] @ cells).reshape(-1, size, size)
+def level_values(scores: MechanismScores, weights: NDArray[np.float64]) -> Values:
+    """Precision and recall of each level in every resample, as `precision_weak` and `recall_weak`."""
+    confusion = _confusion(scores.annotated, scores.predicted, weights)
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    precision, recall = _ratio(right, confusion.sum(axis=1)), _ratio(right, confusion.sum(axis=2))
+    return {
+        f"{name}_{level}": values[:, index]
+        for name, values in (("precision", precision), ("recall", recall))
+        for index, level in enumerate(LEVELS)
+    }
+
+
+def majority_values(scores: MechanismScores, weights: NDArray[np.float64]) -> Values:
+    """The metrics of always saying the level that is annotated most often, in every resample."""
+    known = scores.annotated[scores.annotated != IGNORE_INDEX]
+    always = np.full(len(scores.annotated), np.bincount(known, minlength=len(LEVELS)).argmax())
+    return _identification_values(_confusion(scores.annotated, always, weights))
+
+
+def token_auprc_values(predictions: Sequence[Mapping[str, Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`annotated_token_auprc` in every resample, `(1 + resamples,)`.
+
+    Args:
+        predictions: As of [`scores_of`], each also with `unit_scores`.
+        weights: Of [`resampled_weights`].
+    """
+    pairs, scores, labels = [], [], []
+    for index, row in enumerate(predictions):
+        references = np.asarray(row["token_labels"])
+        kept = references != IGNORE_INDEX
+        if (references == 1).any():
+            pairs.append(np.full(kept.sum(), index))
+            scores.append(np.asarray(row["unit_scores"], dtype=float)[kept])
+            labels.append(references[kept] == 1)
+    if not pairs:
+        return np.zeros(len(weights))
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    pair, score, label = (np.concatenate(part)[order] for part in (pairs, scores, labels))
+    # Tokens of one score are found together.
+    ends = np.flatnonzero(np.append(np.diff(score) != 0, True))
+    # Some resamples at a time: all of them, token by token, would be gigabytes of a large split.
+    return np.concatenate(
+        [_average_precision(weights[start : start + 50][:, pair], label, ends) for start in range(0, len(weights), 50)]
+    )
+
+
+def _average_precision(weights: NDArray[Any], labels: NDArray[Any], ends: NDArray[Any]) -> NDArray[np.float64]:
+    """Of tokens in the order of their scores; `ends` has the last of each score."""
+    found, right = weights.cumsum(axis=1)[:, ends], (weights * labels).cumsum(axis=1)[:, ends]
+    gained = np.diff(right, axis=1, prepend=0)
+    return _ratio((gained * _ratio(right, found)).sum(axis=1), right[:, -1])
+
+
+def _confusion(annotated: NDArray[Any], predicted: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float64]:
+    """`(1 + resamples, annotated level, predicted level)`."""
+    size, kept = len(LEVELS), annotated != IGNORE_INDEX
+    cells = np.eye(size**2)[annotated[kept] * size + predicted[kept]]
+    return (weights[:, kept] @ cells).reshape(-1, size, size)
+
+
+def _identification_values(confusion: NDArray[np.float64]) -> Values:
+    levels = np.arange(len(LEVELS))
     annotated, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     right, pairs = np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=(1, 2))
     f1 = _ratio(2 * right, annotated + predicted)
-    distance = np.subtract.outer(np.arange(size), np.arange(size)) ** 2
+    distance = np.subtract.outer(levels, levels) ** 2
     observed = (confusion * distance).sum(axis=(1, 2))
     by_chance = np.einsum("ri,rj,ij->r", annotated, predicted, distance)
     return {
