@@ -13,7 +13,7 @@ LOWEST_TESTS := $(addprefix tests/,model files corpus checkpoints scoring jobs i
 OUTPUT ?= output/$(if $(EMPATHY_CORPUS_DIR),corpus,sample)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lowest bench pretrained check format clean
+.PHONY: help install train test lowest docs bench pretrained check format clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,7 +23,7 @@ install: $(VENV)/.installed  ## Make .venv and install what is tested (constrain
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[analysis,croissant,cluster,conversations,embedded,excel,onnx,plots,tests,quality]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[analysis,croissant,cluster,conversations,demo,docs,embedded,excel,onnx,plots,tests,quality]'
 	@touch $@
 
 train: install  ## Train, evaluate and show scored pairs: the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options
@@ -40,8 +40,12 @@ $(LOWEST)/.installed: setup.cfg
 	sed -n 's/^    \([A-Za-z0-9_-]*\)>=\([0-9.]*\).*/\1==\2/p' setup.cfg > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/pip install --quiet --constraint $(LOWEST)/constraints.txt torch
 	$(LOWEST)/bin/pip install --quiet --constraint $(LOWEST)/constraints.txt \
-		--editable '.[analysis,croissant,cluster,conversations,embedded,excel,onnx,plots,tests]'
+		--editable '.[analysis,croissant,cluster,conversations,demo,embedded,excel,onnx,plots,tests]'
 	@touch $@
+
+# The theme would print a notice about its successor, which warns of nothing here.
+docs: install  ## Build the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build
 
 bench: install  ## Measure speed on the sample, or EMPATHY_CORPUS_DIR=folder; ARGS=further options of benchmarks
 	$(BIN)/python -m benchmarks $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)') $(ARGS)
@@ -64,4 +68,4 @@ format: install  ## Put the code into shape
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment, caches and outputs
-	rm -rf $(VENV) $(LOWEST) output build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) output site build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -47,25 +47,41 @@ def markdown(content: Mapping[str, Any]) -> str:
         ("Levels", LEVELS_TABLE),
         ("Rationales, over annotated responses and, as shown, over all", RATIONALES_TABLE),
     ):
-        lines += _table(title, table, rows, content["estimates"], _cell)
+        lines += _table(title, table, rows, content["estimates"], estimate_cell)
     if content["differences"]:
         columns = LEVELS_TABLE | RATIONALES_TABLE
         differences = {
             f"{recipe} - {baseline} (salts {', '.join(map(repr, difference['salts']))})": difference["estimates"]
             for recipe, difference in content["differences"].items()
         }
-        lines += _table(f"Differences to {baseline}", columns, rows, differences, _difference_cell)
+        lines += _table(f"Differences to {baseline}", columns, rows, differences, difference_cell)
     original = {recipe: metrics for recipe, metrics in content["original"].items() if metrics is not None}
     if original:
-        lines += _table("The original's definitions", ORIGINAL_TABLE, rows[:-1], original, _short)
+        lines += _table("The original's definitions", ORIGINAL_TABLE, rows[:-1], original, short)
     measured = {recipe: figures for recipe, figures in content["behaviour"].items() if figures is not None}
     if measured:
         figures = [
-            (recipe, *(_short(values[name]) for name in SUITE_TABLE.values())) for recipe, values in measured.items()
+            (recipe, *(short(values[name]) for name in SUITE_TABLE.values())) for recipe, values in measured.items()
         ]
         lines += ["", "## The behaviour suite's held-out families", ""]
         lines.append(markdown_table(["recipe", *SUITE_TABLE], figures))
     return "\n".join(lines) + "\n"
+
+
+def estimate_cell(estimate: Mapping[str, float]) -> str:
+    """A value with the ends of its interval."""
+    return f"{short(estimate['value'])} [{short(estimate['low'], '.2f')}, {short(estimate['high'], '.2f')}]"
+
+
+def difference_cell(estimate: Mapping[str, float]) -> str:
+    """The same of a difference, with signs."""
+    value, low, high = (short(estimate[name], "+.3f") for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def short(value: float, form: str = ".3f") -> str:
+    """Without the zero before the point."""
+    return format(value, form).replace("0.", ".", 1)
 
 
 def _table(
@@ -78,17 +94,3 @@ def _table(
             cells = [cell(metrics[f"{row}_{name}"]) for name in columns.values()]
             lines.append(f"| {row.replace('_', ' ')} | {recipe} | {' | '.join(cells)} |")
     return lines
-
-
-def _cell(estimate: Mapping[str, float]) -> str:
-    return f"{_short(estimate['value'])} [{_short(estimate['low'], '.2f')}, {_short(estimate['high'], '.2f')}]"
-
-
-def _difference_cell(estimate: Mapping[str, float]) -> str:
-    value, low, high = (_short(estimate[name], "+.3f") for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-def _short(value: float, form: str = ".3f") -> str:
-    """Without the zero before the point."""
-    return format(value, form).replace("0.", ".", 1)

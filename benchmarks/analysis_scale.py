@@ -10,12 +10,14 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import described
 from benchmarks.simulated_interactions import ERRORS, GROUP, OUTCOME, World, simulated, write_table
 from benchmarks.watched_command import watched
+from modeling_empathy.evaluation.tables import markdown_table
 from modeling_empathy.files.whole_files import write_whole
 
 
@@ -32,19 +34,33 @@ def main() -> None:
     parser.add_argument("--output_path", type=Path, help="JSON, rewritten after each command")
     args = parser.parse_args()
     results: list[dict[str, Any]] = []
-    print("| rows | people | seconds | without models (s) | peak memory (MB) |\n|---|---|---|---|---|", flush=True)
+    print(scale_table([]), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for count in args.rows:
             result = measured(Path(folder), count)
             results.append(result)
-            print(
-                f"| {result['rows']:,} | {result['people']:,} | {result['seconds']:.0f} | "
-                f"{result['seconds_without_models']:.0f} | {result['peak_bytes'] / 2**20:.0f} |",
-                flush=True,
-            )
+            print(scale_table([result]).splitlines()[-1], flush=True)
             if args.output_path:
                 text = json.dumps({"machine": described(), "results": results}, indent=2) + "\n"
                 write_whole(args.output_path, lambda path, text=text: path.write_text(text))  # type: ignore[misc]
+
+
+def scale_table(results: Iterable[Mapping[str, Any]]) -> str:
+    """What was [`measured`], as a table with a row for each size."""
+    header = ["rows", "people", "seconds", "without models (s)", "peak memory (MB)"]
+    return markdown_table(
+        header,
+        (
+            [
+                f"{result['rows']:,}",
+                f"{result['people']:,}",
+                f"{result['seconds']:.0f}",
+                f"{result['seconds_without_models']:.0f}",
+                f"{result['peak_bytes'] / 2**20:.0f}",
+            ]
+            for result in results
+        ),
+    )
 
 
 def measured(folder: Path, count: int) -> dict[str, Any]:

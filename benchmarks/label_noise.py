@@ -11,9 +11,11 @@ annotation would score if it were predicted for the other, where both have one.
 from __future__ import annotations
 
 import argparse
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -23,6 +25,8 @@ from dataset_scripts.epitome import load_epitome
 from modeling_empathy.corpus.splits import split_of
 from modeling_empathy.evaluation.intervals import Estimate
 from modeling_empathy.evaluation.metrics import identification_metrics, rationale_metrics
+from modeling_empathy.evaluation.tables import markdown_table
+from modeling_empathy.files.whole_files import write_whole
 from modeling_empathy.model.mechanisms import MECHANISMS, POSTS
 
 
@@ -30,27 +34,61 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", help="folder of the corpus; else as train_hf.py finds it")
     parser.add_argument("--bootstrap", type=int, default=2000, help="resamples (default: %(default)s)")
+    parser.add_argument("--output_path", type=Path, help="JSON")
     args = parser.parse_args()
     corpus = load_epitome(data_dir=args.data_dir)
     rows = datasets.concatenate_datasets(list(corpus.values())).to_list()
     pairs = list(repeated(rows))
     apart = sum(split_of(first["sp_id"]) != split_of(second["sp_id"]) for first, second in pairs)
     print(f"{len(pairs)} times a pair occurs again among {len(rows)}; {apart} times in another split\n")
-    print(
-        "| mechanism | equal levels | kappa | both have a rationale | token-F1 | IOU-F1 |\n|---|---|---|---|---|---|"
+    found = {mechanism: measured(pairs, mechanism, args.bootstrap) for mechanism in MECHANISMS}
+    print(noise_table(found))
+    if args.output_path:
+        text = json.dumps({"pairs": len(pairs), "mechanisms": found}, indent=1) + "\n"
+        write_whole(args.output_path, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def measured(
+    pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], mechanism: str, resamples: int
+) -> dict[str, Any]:
+    """How far two annotations of the same pair agree: shares with their intervals, the kappa, and how many there are.
+
+    Args:
+        pairs: Two rows of the same posts each.
+        mechanism: What is compared.
+        resamples: Of the pairs, for the intervals.
+    """
+    agreed = agreement(pairs, mechanism)
+    levels = [[copy[mechanism]["level"] for copy in pair] for pair in pairs]
+    # Neither copy is the reference, so each is once.
+    kappa = identification_metrics(
+        [first for first, _ in levels] + [second for _, second in levels],
+        [second for _, second in levels] + [first for first, _ in levels],
+    )["quadratic_weighted_kappa"]
+    intervals = {name: _interval(shares, resamples)._asdict() for name, shares in agreed.items() if shares}
+    return {**intervals, "kappa": kappa, "both_have_a_rationale": len(agreed["token_f1"])}
+
+
+def noise_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was [`measured`], as a table with a row for each mechanism."""
+    header = ["mechanism", "equal levels", "kappa", "both have a rationale", "token-F1", "IOU-F1"]
+    return markdown_table(
+        header,
+        (
+            [
+                mechanism.replace("_", " "),
+                _cell(values["equal"]),
+                f"{values['kappa']:.3f}",
+                values["both_have_a_rationale"],
+                *(_cell(values[name]) for name in ("token_f1", "iou_f1") if name in values),
+            ]
+            for mechanism, values in found.items()
+        ),
     )
-    for mechanism in MECHANISMS:
-        agreed = agreement(pairs, mechanism)
-        values = {name: _interval(shares, args.bootstrap) for name, shares in agreed.items() if shares}
-        cells = [f"{share.value:.3f} [{share.low:.2f}, {share.high:.2f}]" for share in values.values()]
-        both = len(agreed["token_f1"])
-        levels = [[copy[mechanism]["level"] for copy in pair] for pair in pairs]
-        # Neither copy is the reference, so each is once.
-        kappa = identification_metrics(
-            [first for first, _ in levels] + [second for _, second in levels],
-            [second for _, second in levels] + [first for first, _ in levels],
-        )["quadratic_weighted_kappa"]
-        print(f"| {mechanism.replace('_', ' ')} | {cells[0]} | {kappa:.3f} | {both} | {' | '.join(cells[1:])} |")
+
+
+def _cell(share: Mapping[str, float]) -> str:
+    return f"{share['value']:.3f} [{share['low']:.2f}, {share['high']:.2f}]"
 
 
 def repeated(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

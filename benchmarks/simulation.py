@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from modeling_empathy.analysis.scored_rows import AnalysisColumns, write_scored_
 from modeling_empathy.analysis.scored_table import ScoredTable, scored_table
 from modeling_empathy.analysis.section import Section
 from modeling_empathy.analysis.settings import Settings
+from modeling_empathy.evaluation.tables import markdown_table
 from modeling_empathy.files.data_base import data_base
 from modeling_empathy.files.input_files import find_files
 from modeling_empathy.files.whole_files import write_whole
@@ -163,25 +164,39 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, help="folder for the figures; none are drawn when left out")
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    print(
-        "| world | estimate | of | truth | mean | median | in the interval | up or down |\n" + "|---" * 8 + "|",
-        flush=True,
-    )
+    print(simulation_table([]), flush=True)
     for name in args.worlds:
         world, checks = WORLDS[name]
         for row in checked(world, checks, args.simulations):
             rows.append({"world": name, **row})
-            print(
-                f"| {name} | {row['estimate']} | {row['simulations']} | {row['truth']:.3f} | {row['mean']:.3f} | "
-                f"{row['median']:.3f} | {row['coverage']:.1%} | "
-                f"{'' if row['decided'] is None else format(row['decided'], '.1%')} |",
-                flush=True,
-            )
+            print(simulation_table(rows[-1:]).splitlines()[-1], flush=True)
         if args.output_path:
             text = json.dumps({"simulations": args.simulations, "rows": rows}, indent=1) + "\n"
             write_whole(args.output_path, lambda path, text=text: path.write_text(text))  # type: ignore[misc]
     if args.figures:
         draw_figures(args.figures, args.simulations)
+
+
+def simulation_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What was [`checked`], as a table; the world stands in the first of its rows."""
+    cells = []
+    for row, before in zip(rows, [None, *rows], strict=False):
+        is_first = before is None or before["world"] != row["world"]
+        decided = "" if row["decided"] is None else f"{row['decided']:.1%}"
+        # Without the sign of what is rounded to nothing.
+        figures = [f"{round(row[name], 3) + 0.0:.3f}" for name in ("truth", "mean", "median")]
+        cells.append(
+            [
+                row["world"] if is_first else "",
+                row["estimate"],
+                row["simulations"],
+                *figures,
+                f"{row['coverage']:.1%}",
+                decided,
+            ]
+        )
+    header = ["world", "estimate", "of", "truth", "mean", "median", "in the interval", "called up or down"]
+    return markdown_table(header, cells)
 
 
 def checked(world: World, checks: Sequence[Check], simulations: int) -> list[dict[str, Any]]:

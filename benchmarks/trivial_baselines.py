@@ -7,7 +7,9 @@ python benchmarks/trivial_baselines.py --data_dir path/to/csvs
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from modeling_empathy.corpus.features import build_features
 from modeling_empathy.encoders import load_tokenizer
 from modeling_empathy.evaluation.metrics_by_mechanism import Annotated, Predicted, metrics_by_mechanism
 from modeling_empathy.evaluation.report import metrics_table
+from modeling_empathy.files.whole_files import write_whole
 from modeling_empathy.model.rationale_spans import IGNORE_INDEX
 
 
@@ -27,6 +30,7 @@ def main() -> None:
     parser.add_argument("--data_dir", help="folder with the three CSV files; else as train_hf.py finds them")
     parser.add_argument("--encoder", default="embedded", help="whose tokens are counted (default: %(default)s)")
     parser.add_argument("--max_length", type=int, default=128, help="tokens of a post (default: %(default)s)")
+    parser.add_argument("--output_path", type=Path, help="JSON")
     arguments = parser.parse_args()
     corpus = load_epitome(data_dir=arguments.data_dir)
     test = build_features(
@@ -46,6 +50,9 @@ def main() -> None:
     )
     metrics = metrics_by_mechanism(EmpathyConfig(), predicted, annotated)
     print(metrics_table(metrics, MECHANISMS))
+    if arguments.output_path:
+        text = json.dumps({"pairs": len(test), "metrics": metrics}, indent=1) + "\n"
+        write_whole(arguments.output_path, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

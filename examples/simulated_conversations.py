@@ -1,6 +1,7 @@
 """Writes conversations in the formats of ConvoKit and of Reddit dumps, to try `empathy interactions` on.
 
-    python examples/simulated_conversations.py conversations/
+    python examples/simulated_conversations.py conversations/       # 2,500 utterances and a dump of 5,500 lines
+    python examples/simulated_conversations.py conversations/ 100   # of so many conversations each
 
 Nobody wrote them: the texts are those of the sample corpus, which were written for this project, and who answers whom,
 when and with what is drawn.
@@ -108,10 +109,11 @@ def write_reddit(folder: Path, written: list[dict]) -> None:
 
 
 def main() -> None:
-    """Writes a corpus of some 2,500 utterances and a dump of some 5,500 lines."""
-    folder = Path(sys.argv[1])
-    write_convokit(folder / "convokit", posts(conversations=500, people=120, seed=1))
-    write_reddit(folder / "reddit", posts(conversations=1100, people=300, seed=2))
+    """Writes both."""
+    folder, *sizes = sys.argv[1:]
+    convokit, reddit = (int(sizes[0]), int(sizes[0])) if sizes else (500, 1100)
+    write_convokit(Path(folder) / "convokit", posts(conversations=convokit, people=120, seed=1))
+    write_reddit(Path(folder) / "reddit", posts(conversations=reddit, people=300, seed=2))
 
 
 if __name__ == "__main__":

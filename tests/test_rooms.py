@@ -21,6 +21,7 @@ ORDER = (
     ("scoring", "evaluation"),
     ("hub", "jobs", "analysis"),
     ("training",),
+    ("demo",),
     ("cli",),
 )
 # Rooms of one file, beside the folders.
@@ -130,6 +131,8 @@ TESTED_IN = {
     "corpus.preparation": ("corpus/test_original_csv.py", "prepare_file"),
     "corpus.token_labels": ("corpus/test_features.py", "unannotated"),
     "evaluation.curves": ("evaluation/test_run_page.py", "figures_say_in_words"),
+    "demo.app": ("demo/test_page.py", "by_keyboard_alone"),
+    "demo.explanations": ("demo/test_views.py", "meaning_of"),
     "evaluation.diagnostics": ("training/test_train_hf.py", "context_use"),
     "evaluation.evaluate": ("training/test_train_hf.py", "evaluate_checkpoint"),
     "evaluation.evaluated_run": ("cli/test_evaluate.py", "both_definitions"),

@@ -9,6 +9,7 @@ import typer
 from .adapt import adapt
 from .analyze import analyze
 from .convert import convert
+from .demo import demo
 from .evaluate import evaluate
 from .export import export_dataset, export_onnx
 from .failures import reporting, run_command
@@ -36,7 +37,8 @@ app = new_app(
     name="empathy",
     help="Measures how empathy is communicated in text: the levels of three mechanisms, and the words that show them.",
 )
-for command in (prepare, convert, interactions, score, analyze, evaluate, export_dataset, export_onnx, adapt, pack):
+_COMMANDS = (prepare, convert, interactions, score, analyze, evaluate, export_dataset, export_onnx, adapt, pack, demo)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(push_app)
 

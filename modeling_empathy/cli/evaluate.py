@@ -156,7 +156,7 @@ def evaluate(
             more = run.diagnostics if measured_rationales else more
         if metrics_file is not None:
             save_metrics(metrics_file, {} if suite is not None else evaluated.metrics, arguments, **more)
-    say(f"{len(rows)} pairs\n")
+    say(f"{len(rows)} pairs\n", is_result=output_path is None)
     say_markdown(shown, is_result=output_path is None)
     if output_path is not None:
         say(f"\nEvery metric is in {output_path}")

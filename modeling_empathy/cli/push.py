@@ -1,4 +1,4 @@
-"""`empathy push`: publishes a trained model or the corpus on the Hub."""
+"""`empathy push`: publishes a trained model, the corpus or the page on the Hub."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from ..hub.upload import Target
 
 
-HELP = """Publishes a trained model or the corpus on the Hub.
+HELP = """Publishes a trained model, the corpus or the page on the Hub.
 
     empathy push model output/corpus --repo_id me/empathy --dry_run
     empathy push dataset --source sample --repo_id me/empathy-sample --private
+    empathy push space --repo_id me/empathy-page
 
 The token comes from the login (`hf auth login`) or from HF_TOKEN; it is never shown. Everything goes in one commit, so
 that the repository holds all of it or is as it was before.
@@ -38,8 +39,12 @@ CommitMessage = Annotated[str | None, typer.Option("--commit_message", help="Tit
 MaxFile = Annotated[float, typer.Option("--max_file_gb", help="The largest file that is published.")]
 DryRun = Annotated[bool, typer.Option("--dry_run", help="Check and list the files; send nothing, need no network.")]
 
-# What was checked in the process without the package, by what was loaded there.
-_LOADED = {"model": "it loads, and gives the same scores", "dataset": "it loads, with all its rows"}
+# What was checked in a process of its own, by what was loaded there.
+_LOADED = {
+    "model": "it loads, and gives the same scores",
+    "dataset": "it loads, with all its rows",
+    "space": "its page is built, and gives the same scores",
+}
 
 
 # Interrupted during the commit, it may be there or not: no message of ours can say which.
@@ -138,9 +143,40 @@ def dataset(
     _print_end(address)
 
 
+@app.command()
+@reports_errors("empathy push", when_interrupted="look at the repository before you try again")
+def space(
+    repo_id: RepoId,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="REPO", help="On the Hub (default: the model that is part of the package)."),
+    ] = None,
+    private: Private = False,
+    revision: Revision = None,
+    create_pr: CreatePr = False,
+    commit_message: CommitMessage = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish the page of `empathy demo` as a Space: this package as a wheel, what runs it, and a card.
+
+    Before anything is sent, the page is built from the wheel in a process of its own, and must give the same scores.
+
+        empathy push space --repo_id me/empathy-page --model me/empathy
+    """
+    from ..hub.publish import publish_space
+    from ..hub.upload import Target
+    from ..phases import hide_other_bars
+
+    hide_other_bars()
+    target = Target(repo_id, private, revision, create_pr, commit_message)
+    address = publish_space(target, model=model, dry_run=dry_run, announce=partial(_print_step, target=target))
+    _print_end(address)
+
+
 def _print_step(step: Step, publication: Publication, target: Target) -> None:
     if step == "loading":
-        say("Loading it in a process without this package ...")
+        how = "from its wheel" if publication.repo_type == "space" else "without this package"
+        say(f"Loading it in a process {how} ...")
     elif step == "loaded":
         # Listed before the upload and in a dry run alike, so that what is about to be published can be read.
         say(f"  {_LOADED[publication.repo_type]}")

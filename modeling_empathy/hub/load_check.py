@@ -9,12 +9,17 @@ import site
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HTTPError
+
+from ..checkpoints.deltas import PRETRAINED
 from ..checkpoints.loading import load_checkpoint
-from ..errors import InputError
+from ..errors import InputError, first_line
 from ..model import results
 from ..model.pipeline_empathy import EmpathyPipeline
 
@@ -30,6 +35,19 @@ _SCORE = """
 from transformers import pipeline
 scorer = pipeline(model=sys.argv[1], trust_remote_code=True, device="cpu")
 print(json.dumps(scorer(json.loads(sys.argv[2]), return_all_scores=True, stride=4)))
+"""
+_SCORE_BY_PAGE = """
+import json, runpy, sys, tempfile
+from pathlib import Path
+import modeling_empathy
+if not modeling_empathy.__file__.startswith(sys.argv[1]):
+    sys.exit(f"another package is loaded: {modeling_empathy.__file__}")
+runpy.run_path(sys.argv[2], run_name="space")
+from modeling_empathy.demo.app import build_page
+from modeling_empathy.demo.scoring import PageScorer
+scorer = PageScorer(sys.argv[3] or None, device="cpu")
+build_page(scorer, Path(tempfile.gettempdir()))
+print(json.dumps(scorer.score(json.loads(sys.argv[4]), return_all_scores=True)))
 """
 _COUNT = """
 import datasets
@@ -61,14 +79,47 @@ def check_model_loads(folder: Path) -> None:
     pipeline = EmpathyPipeline(model=model, tokenizer=tokenizer, device="cpu")
     expected = pipeline(_PAIRS, return_all_scores=True, stride=4)
     results = _run(_SCORE, str(folder), json.dumps(_PAIRS))
+    _compare(results, expected, model.config.mechanisms, "The checkpoint", "where this package is not installed")
+
+
+def check_space_loads(folder: Path, model: str | None) -> None:
+    """Raises an `InputError` unless a Space's page is built from its wheel, and says what is said here.
+
+    Args:
+        folder: Of the Space.
+        model: A folder, or a repository on the Hub; the model that comes with the package when left out.
+    """
+    [wheel] = folder.glob("*.whl")
+    source = None if model is None else _on_this_machine(model)
+    loaded, tokenizer = load_checkpoint(source or str(PRETRAINED))
+    expected = EmpathyPipeline(model=loaded, tokenizer=tokenizer, device="cpu")(_PAIRS, return_all_scores=True)
+    with tempfile.TemporaryDirectory() as unpacked:
+        ZipFile(wheel).extractall(unpacked)
+        results = _run(
+            _SCORE_BY_PAGE, unpacked, str(folder / "app.py"), source or "", json.dumps(_PAIRS), package=unpacked
+        )
+    _compare(results, expected, loaded.config.mechanisms, "The wheel", "than the package here")
+
+
+def _on_this_machine(model: str) -> str:
+    """The folder of a model; one on the Hub is downloaded, because it is loaded without a token or network."""
+    if Path(model).is_dir():
+        return model
+    try:
+        return snapshot_download(model)
+    except (HTTPError, OSError, ValueError) as error:
+        raise InputError(f"--model {model} can't be downloaded ({first_line(error)}).") from None
+
+
+def _compare(results: Any, expected: Any, mechanisms: Sequence[str], what: str, where: str) -> None:
     for result, expected_result in zip(results, expected, strict=True):
-        for mechanism in model.config.mechanisms:
+        for mechanism in mechanisms:
             scores, expected_scores = result[mechanism]["scores"], expected_result[mechanism]["scores"]
             # Threads may part a sum otherwise in another process, but not by so much.
             if any(abs(scores[label] - score) > 1e-4 for label, score in expected_scores.items()):
                 raise InputError(
-                    f"The checkpoint gives other scores where this package is not installed ({mechanism}: {scores}, "
-                    f"here {expected_scores}): it is not published."
+                    f"{what} gives other scores {where} ({mechanism}: {scores}, here {expected_scores}): it is not "
+                    "published."
                 )
 
 
@@ -92,13 +143,16 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _run(script: str, *arguments: str) -> Any:
+def _run(script: str, *arguments: str, package: str | None = None) -> Any:
+    """What a script prints last, as JSON; it runs without this package, or with one that is unpacked elsewhere."""
     with tempfile.TemporaryDirectory() as folder:
         kept = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT}
         # The home is where tokens are kept, and where pip may have put the packages.
         kept |= {"HOME": folder, "PYTHONUSERBASE": site.getuserbase()}
+        if package is not None:
+            kept["PYTHONPATH"] = package
         process = subprocess.run(
-            [sys.executable, "-c", _WITHOUT_PACKAGE + script, *arguments],
+            [sys.executable, "-c", script if package else _WITHOUT_PACKAGE + script, *arguments],
             cwd=folder,
             # Empty caches: code or rows that an earlier try left in them would pass for what is checked.
             env={**kept, "HF_HOME": folder, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(Path(folder, "data"))},
@@ -107,6 +161,7 @@ def _run(script: str, *arguments: str) -> Any:
         )
     if process.returncode:
         lines = process.stderr.strip().splitlines() or ["it said nothing"]
-        raise InputError(f"What would be published can't be loaded without this package: {lines[-1]}")
+        how = "by itself" if package else "without this package"
+        raise InputError(f"What would be published can't be loaded {how}: {lines[-1]}")
     # The last line: libraries may print of their own.
     return json.loads(process.stdout.strip().splitlines()[-1])

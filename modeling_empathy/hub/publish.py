@@ -1,4 +1,4 @@
-"""Publishes a checkpoint or the corpus: puts it together, checks it as its users will load it, uploads it."""
+"""Publishes a checkpoint, the corpus or the page: puts it together, checks it as users will load it, uploads it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ..corpus.builder import load_epitome
 from ..corpus.provenance import provenance_of_corpus
 from ..errors import InputError
 from .dataset_export import export_dataset
-from .load_check import check_dataset_loads, check_model_loads
+from .load_check import check_dataset_loads, check_model_loads, check_space_loads
+from .space import stage_space
 from .staging import LIMIT_GB, Publication, stage_model
 from .upload import Target, require_token, upload
 
@@ -112,6 +113,36 @@ def publish_dataset(
         publication.check(max_file_gb)
         announce("loading", publication)
         check_dataset_loads(exported, summary.rows)
+        return _send(publication, target, dry_run, announce)
+
+
+def publish_space(
+    target: Target,
+    *,
+    model: str | None = None,
+    dry_run: bool = False,
+    announce: Announce = lambda step, publication: None,
+) -> str | None:
+    """Publishes the page as a Space, with this package as a wheel.
+
+    Args:
+        target: Where it goes.
+        model: A repository on the Hub; the model that comes with the package when left out.
+        dry_run: As in [`publish_model`].
+        announce: Likewise.
+
+    Returns:
+        The address of the commit or the pull request; None after a dry run.
+
+    Raises:
+        InputError: Where this can't be published; says what the repository holds then.
+    """
+    _check_target(target, dry_run)
+    with tempfile.TemporaryDirectory(prefix="empathy-publish-") as folder:
+        publication = stage_space(Path(folder), target.repo_id, model=model, is_private=target.private)
+        publication.check()
+        announce("loading", publication)
+        check_space_loads(publication.folder, model)
         return _send(publication, target, dry_run, announce)
 
 

@@ -34,7 +34,7 @@ class Publication:
     """A folder all of whose files are published.
 
     Attributes:
-        repo_type: `"model"` or `"dataset"`.
+        repo_type: `"model"`, `"dataset"` or `"space"`.
         folder: The folder.
         left_out: What stands beside these files where they come from, and why it stays there.
     """

@@ -38,6 +38,7 @@ _REPLACED = {
         ".eval_results/epitome.yaml",
     ),
     "dataset": ("*/*-of-*.parquet", "alignment_report.json", "croissant.json"),
+    "space": ("modeling_empathy-*.whl",),
 }
 
 # What to do, by the status of the Hub's answer.
@@ -145,7 +146,8 @@ class _Upload:
         try:
             is_private = self.api.repo_info(repo_id, repo_type=repo_type).private
         except RepositoryNotFoundError:
-            self.api.create_repo(repo_id, repo_type=repo_type, private=private)
+            sdk = "gradio" if repo_type == "space" else None
+            self.api.create_repo(repo_id, repo_type=repo_type, private=private, space_sdk=sdk)
             self.is_new, is_private = True, private
         if private and not is_private:
             raise InputError(

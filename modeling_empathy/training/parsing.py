@@ -42,7 +42,7 @@ def parse_arguments(
     Raises:
         SystemExit: With a message that names the argument, as argparse does.
     """
-    parser = _parser(description, program)
+    parser = training_parser(description, program)
     given = _given(parser, sys.argv[1:] if argv is None else argv)
     config, recipe = given.pop("config", None), given.pop("recipe", None)
     if recipe is None and config is None and given.get("train_path") is not None:
@@ -66,11 +66,13 @@ def parse_arguments(
     return cast("Arguments", parsed)
 
 
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the description as it was written."""
+def training_parser(description: str | None = None, program: str | None = None) -> HfArgumentParser:
+    """What reads the command line of a training run, with every option that it has.
 
-
-def _parser(description: str | None, program: str | None) -> HfArgumentParser:
+    Args:
+        description: As of [`parse_arguments`].
+        program: As of [`parse_arguments`].
+    """
     # No abbreviations: a mistyped option would pass as the beginning of another.
     parser = HfArgumentParser(
         _DATACLASSES, prog=program, description=description, formatter_class=_HelpFormatter, allow_abbrev=False
@@ -81,6 +83,10 @@ def _parser(description: str | None, program: str | None) -> HfArgumentParser:
     parser.add_argument("--recipe", choices=recipes, help=help_text)
     add_original_arguments(parser)
     return parser
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and the description as it was written."""
 
 
 def _given(parser: HfArgumentParser, argv: Sequence[str]) -> dict[str, Any]:

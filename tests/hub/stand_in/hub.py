@@ -22,8 +22,8 @@ from tests.hub.stand_in.server import Answer, FaultyService, json_answer
 
 
 # As huggingface_hub asks. A revision's slashes are quoted, except that HfFileSystem leaves refs/pr and refs/convert.
-_API = r"/api/(?P<type>models|datasets)/(?P<id>[^/]+/[^/]+)"
-_PAGE = r"/(?:(?P<type>datasets)/)?(?P<id>[^/]+/[^/]+)"
+_API = r"/api/(?P<type>models|datasets|spaces)/(?P<id>[^/]+/[^/]+)"
+_PAGE = r"/(?:(?P<type>datasets|spaces)/)?(?P<id>[^/]+/[^/]+)"
 _REVISION = r"(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+)"
 _ROUTES = [
     (method, re.compile(pattern), name)
@@ -219,6 +219,8 @@ class StandInHub(FaultyService):
         repo_id = f"{namespace}/{wanted['name']}"
         if not asked.account.write or not asked.account.owns(repo_id):
             raise RefusedError(403, f"You don't have the rights to create a {kind} under the namespace {namespace}")
+        if kind == "space" and not wanted.get("sdk"):
+            raise RefusedError(400, "A Space needs an SDK")
         known = self._repositories.get((kind, repo_id))
         private = wanted.get("visibility") == "private" or bool(wanted.get("private"))
         repository = self._repositories[kind, repo_id] = known or Repository(repo_id, kind, private)
