@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 CORPUS := $(if $(EMPATHY_CORPUS_DIR),--data_dir '$(EMPATHY_CORPUS_DIR)',--source sample --extra_weight 1 --num_train_epochs 4)
 # Beside the environment of the others, the one with the lowest versions that setup.cfg admits.
 LOWEST := $(VENV)-lowest
-# What the versions of transformers, datasets, huggingface_hub, torch and ONNX Runtime can break.
-LOWEST_TESTS := $(addprefix tests/,model files corpus checkpoints scoring jobs interactions hub training analysis/test_scored_table.py analysis/test_sections.py)
+# What the versions of transformers, datasets, huggingface_hub, torch, ONNX Runtime and gradio can break.
+LOWEST_TESTS := $(addprefix tests/,model files corpus checkpoints scoring jobs interactions hub training demo analysis/test_scored_table.py analysis/test_sections.py)
 OUTPUT ?= output/$(if $(EMPATHY_CORPUS_DIR),corpus,sample)
 
 .DEFAULT_GOAL := help
