@@ -37,10 +37,15 @@ def phase(name: str, total: int | None = None, unit: str = "", *, is_shown: bool
 def hide_other_bars() -> None:
     """Switches off the bars of datasets and transformers, which count what takes a moment; downloads keep theirs."""
     import datasets
+    from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
     from transformers.utils import logging
 
     datasets.disable_progress_bars()
+    shows_downloads = not are_progress_bars_disabled()
     logging.disable_progress_bar()
+    # transformers switches those of downloads off with its own.
+    if shows_downloads:
+        enable_progress_bars()
 
 
 class _Log(io.TextIOBase):

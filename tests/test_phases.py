@@ -8,6 +8,7 @@ import termios
 
 import datasets
 import pytest
+from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from transformers.utils import logging
 
 from modeling_empathy import phases
@@ -64,12 +65,20 @@ def test_on_a_terminal_a_phase_takes_one_line():
     assert shown.count("\r") > 2
 
 
-def test_other_bars_are_off():
-    shown = datasets.are_progress_bars_disabled(), logging.is_progress_bar_enabled()
+@pytest.mark.parametrize("downloads_are_shown", [True, False])
+def test_other_bars_are_off_and_those_of_downloads_as_they_were(downloads_are_shown):
+    datasets_are_shown, transformers_are_shown, hub_is_shown = (
+        not datasets.are_progress_bars_disabled(),
+        logging.is_progress_bar_enabled(),
+        not are_progress_bars_disabled(),
+    )
+    enable_progress_bars() if downloads_are_shown else disable_progress_bars()
     try:
         hide_other_bars()
         assert datasets.are_progress_bars_disabled()
         assert not logging.is_progress_bar_enabled()
+        assert are_progress_bars_disabled() is not downloads_are_shown
     finally:
-        datasets.disable_progress_bars() if shown[0] else datasets.enable_progress_bars()
-        logging.enable_progress_bar() if shown[1] else logging.disable_progress_bar()
+        datasets.enable_progress_bars() if datasets_are_shown else datasets.disable_progress_bars()
+        logging.enable_progress_bar() if transformers_are_shown else logging.disable_progress_bar()
+        enable_progress_bars() if hub_is_shown else disable_progress_bars()
