@@ -26,6 +26,7 @@ import psutil
 from gradio_client import Client
 
 from modeling_empathy.demo.examples import examples
+from modeling_empathy.evaluation.tables import markdown_table
 
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)> ${7*7} {{7*7}}"
@@ -137,18 +138,16 @@ def main() -> None:
         after = process.memory_info().rss
         cuts = quantiles(times, n=20)
         failures = sum(answers.values()) - len(times)
-        print("| clients | seconds | requests | failures | p50 | p95 | memory before | memory after |")
-        print("|---|---|---|---|---|---|---|---|")
+        header = ["clients", "seconds", "requests", "failures", "p50", "p95", "memory before", "memory after"]
         measured = [arguments.clients, f"{arguments.seconds:g}", sum(answers.values()), failures]
         measured += [f"{cuts[9]:.2f} s", f"{cuts[18]:.2f} s", f"{before >> 20} MiB", f"{after >> 20} MiB"]
-        print(f"| {' | '.join(map(str, measured))} |\n")
-        print("| what is sent | what it gets |\n|---|---|")
-        for what, got in hostile(address).items():
-            print(f"| {what} | {got} |")
+        print(f"{markdown_table(header, [measured])}\n", flush=True)
+        answered = hostile(address)
         crowd = at_once(address, arguments.at_once).most_common()
-        print(f"| {arguments.at_once} requests at once | {'; '.join(f'{many}: {said}' for said, many in crowd)} |")
+        answered[f"{arguments.at_once} requests at once"] = "; ".join(f"{many}: {said}" for said, many in crowd)
         still = outcome(lambda: client.predict(*PAIR, api_name="/score"))
-        print(f"| one more, afterwards | {still}; {process.memory_info().rss / 2**20:.0f} MiB |")
+        answered["one more, afterwards"] = f"{still}; {process.memory_info().rss >> 20} MiB"
+        print(markdown_table(["what is sent", "what it gets"], answered.items()))
 
 
 if __name__ == "__main__":

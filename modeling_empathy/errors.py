@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -31,6 +32,18 @@ class RowError(InputError):
 def raise_error(error: RowError) -> None:
     """What is done about a bad row where nothing else was asked for: the reading stops."""
     raise error
+
+
+def check_installed(package: str, extra: str, what: str = "This needs") -> None:
+    """Raises an [`InputError`] if a package is missing that an extra brings.
+
+    Args:
+        package: As it is imported.
+        extra: Of this package.
+        what: How the message begins.
+    """
+    if find_spec(package) is None:
+        raise InputError(f"{what} the package {package}: pip install 'modeling-empathy[{extra}]'.")
 
 
 def first_line(error: Exception) -> str:

@@ -138,6 +138,7 @@ TESTED_IN = {
     "evaluation.evaluated_run": ("cli/test_evaluate.py", "both_definitions"),
     "evaluation.measured_mechanism": ("evaluation/test_verdicts.py", "measured_mechanisms"),
     "evaluation.metrics_by_mechanism": ("training/test_trainer.py", "metrics_by_mechanism"),
+    "evaluation.mistakes": ("evaluation/test_run_page.py", "most_certain_mistake_is_first"),
     "evaluation.plots": ("evaluation/test_report.py", "save_plots"),
     "evaluation.predictions": ("training/test_train_hf.py", "test_predictions.parquet"),
     "evaluation.repeated_pairs": ("evaluation/test_run_page.py", "second_time_is_listed"),

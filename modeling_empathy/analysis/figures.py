@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..files.svg_figures import COLOURS, Figure, legend_above
+from ..files.svg_figures import COLOURS, MARKS, Figure, legend_above
 from ..model.mechanisms import ABBREVIATIONS
 from .estimates import Estimate
 
 
-_MARKS = ("o", "s", "^", "D")
 NAMES = {code: name.replace("_", " ") for name, code in ABBREVIATIONS.items()}
 _MOST_POINTS = 24
 _ALL = "all responses"
@@ -81,7 +80,7 @@ def curves(
         for place, (found, moved, label) in enumerate(lines):
             places = [list(bins).index(one.contrast) + 0.1 * (place - 0.5) for one in found]
             values = [one.estimate + moved for one in found]
-            style: dict[str, Any] = {"color": COLOURS[place], "marker": _MARKS[place], "capsize": 3, "label": label}
+            style: dict[str, Any] = {"color": COLOURS[place], "marker": MARKS[place], "capsize": 3, "label": label}
             panel.errorbar(places, values, _errors(found), **style)
         panel.axhline(start, color="grey", linewidth=0.8, linestyle="--")
         panel.set_xticks(range(len(bins)), bins, rotation=30, ha="right")
@@ -108,11 +107,11 @@ def points(name: str, title: str, estimates: Sequence[Estimate]) -> Figure:
             first = place == 0
             label = "as the classifier said" if first else None
             panel.plot([one.low, one.high], [place, place], color=COLOURS[0])
-            panel.plot(one.estimate, place, _MARKS[0], color=COLOURS[0], label=label)
+            panel.plot(one.estimate, place, MARKS[0], color=COLOURS[0], label=label)
             if one.corrected is not None:
                 below, label = place + 0.28, "its errors taken out" if first else None
                 panel.plot([one.corrected_low, one.corrected_high], [below, below], color=COLOURS[1])
-                panel.plot(one.corrected, below, _MARKS[1], color=COLOURS[1], markersize=4, label=label)
+                panel.plot(one.corrected, below, MARKS[1], color=COLOURS[1], markersize=4, label=label)
         for null in {one.null for one in shown}:
             panel.axvline(null, color="grey", linewidth=0.8, linestyle="--")
         panel.set_yticks(

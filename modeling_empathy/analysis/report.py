@@ -6,12 +6,11 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import check_installed
 from ..files.pages import rendered_page
 from ..files.svg_figures import as_svg, drawn
 from ..files.templates import templates_of
@@ -65,8 +64,7 @@ class Findings:
 
 def check_tools() -> None:
     """Raises an `InputError` if a package is missing that draws the figures: before the work and not behind it."""
-    if find_spec("matplotlib") is None:
-        raise InputError("The figures need the package matplotlib: pip install 'modeling-empathy[analysis]'.")
+    check_installed("matplotlib", "analysis", "The figures need")
 
 
 def write_findings(findings: Findings, folder: Path) -> None:

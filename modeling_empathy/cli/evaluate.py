@@ -83,10 +83,8 @@ def evaluate(
     from ..evaluation.behaviour import behaviour_table, families_table
     from ..evaluation.evaluate import DEFINITIONS, evaluate_behaviour, evaluate_checkpoint, evaluation_table
     from ..evaluation.evaluated_run import run_of_evaluation
-    from ..evaluation.report import is_evaluation, save_metrics
+    from ..evaluation.report import save_metrics
     from ..evaluation.run_page import page_of
-    from ..files.pages import is_page
-    from ..files.whole_files import check_apart
     from ..original_names import checkpoint_folder
     from ..phases import hide_other_bars
     from .terminal import say_markdown
@@ -96,12 +94,7 @@ def evaluate(
         defaults = {"--source": source != "auto", "--definition": definition != "corrected"}
         _check_suite(suite, split, others | defaults)
     report_path = _report_path(output_path, report_path)
-    # One that is written again may stand beside the model or the corpus.
-    for path, is_own in ((output_path, is_evaluation), (report_path, is_page)):
-        if path is not None and not is_own(path):
-            for read in (checkpoint_folder(model), input_path, data_dir):
-                if read is not None:
-                    check_apart(Path(read), path)
+    _check_outputs(output_path, report_path, (checkpoint_folder(model), input_path, data_dir))
     hide_other_bars()
     loaded, tokenizer = load_checkpoint(model)
     mechanisms = list(loaded.config.mechanisms)
@@ -170,6 +163,20 @@ def _check_suite(suite: str, split: str, others: Mapping[str, Any]) -> None:
         raise InputError(f"--suite {suite} is measured by itself: leave {', '.join(unused)} out.")
     if split == "validation":
         raise InputError(f"--split {split}: --suite {suite} has the splits train and test alone.")
+
+
+def _check_outputs(output_path: Path | None, report_path: Path | None, inputs: Sequence[str | Path | None]) -> None:
+    """Raises an InputError if what is written would stand in the place of what is read."""
+    from ..evaluation.report import is_evaluation
+    from ..files.pages import is_page
+    from ..files.whole_files import check_apart
+
+    # One that is written again may stand beside the model or the corpus.
+    for path, is_own in ((output_path, is_evaluation), (report_path, is_page)):
+        if path is not None and not is_own(path):
+            for read in inputs:
+                if read is not None:
+                    check_apart(Path(read), path)
 
 
 def _configuration(mechanisms: Sequence[str]) -> str:

@@ -39,6 +39,9 @@ CommitMessage = Annotated[str | None, typer.Option("--commit_message", help="Tit
 MaxFile = Annotated[float, typer.Option("--max_file_gb", help="The largest file that is published.")]
 DryRun = Annotated[bool, typer.Option("--dry_run", help="Check and list the files; send nothing, need no network.")]
 
+# Interrupted during the commit, it may be there or not: no message of ours can say which.
+_reports_errors = reports_errors("empathy push", when_interrupted="look at the repository before you try again")
+
 # What was checked in a process of its own, by what was loaded there.
 _LOADED = {
     "model": "it loads, and gives the same scores",
@@ -47,9 +50,8 @@ _LOADED = {
 }
 
 
-# Interrupted during the commit, it may be there or not: no message of ours can say which.
 @app.command()
-@reports_errors("empathy push", when_interrupted="look at the repository before you try again")
+@_reports_errors
 def model(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The checkpoint, as train_hf.py or convert left it.")],
     repo_id: RepoId,
@@ -102,7 +104,7 @@ def model(
 
 
 @app.command()
-@reports_errors("empathy push", when_interrupted="look at the repository before you try again")
+@_reports_errors
 def dataset(
     repo_id: RepoId,
     data_dir: DataDir = None,
@@ -144,7 +146,7 @@ def dataset(
 
 
 @app.command()
-@reports_errors("empathy push", when_interrupted="look at the repository before you try again")
+@_reports_errors
 def space(
     repo_id: RepoId,
     model: Annotated[

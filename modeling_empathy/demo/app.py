@@ -17,10 +17,9 @@ from ..errors import InputError
 from .batch import ENDINGS, score_upload
 from .examples import examples
 from .scoring import FIELDS, PageScorer
-from .views import foot_html, head_html, result_html, table_html
+from .views import TITLE, foot_html, head_html, result_html, table_html
 
 
-TITLE = "How does a response show empathy?"
 # Below this probability a level is nearly a guess among three.
 UNSURE_BELOW = 0.5
 _EDIT_IT = "Edit the response and score again: before and after stand side by side."

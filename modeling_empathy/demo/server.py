@@ -9,11 +9,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, check_installed
 from .kept_files import removing_old_files
 from .limits import Limits
 
@@ -80,8 +79,7 @@ def serving(
     limits: Limits | None = None,
 ) -> Iterator[str]:
     """Serves the page within the context, whose value is the address; see [`serve`]."""
-    if find_spec("gradio") is None:
-        raise InputError("The page needs the package gradio: pip install 'modeling-empathy[demo]'.")
+    check_installed("gradio", "demo", "The page needs")
     # Before the model, which takes seconds.
     port = free_port(port)
     with tempfile.TemporaryDirectory(prefix="empathy-demo-") as folder:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..evaluation.highlights import Part, parts_of
 from ..files.templates import templates_of
 from ..model.mechanisms import ABBREVIATIONS, POSTS
 from .explanations import PAPER, meaning_of, question_of
-from .highlights import Part, parts_of
 from .limits import Limits
 
 
@@ -16,6 +16,7 @@ _TEMPLATES = templates_of("modeling_empathy.demo", autoescape=True)
 _POST_NAMES = dict(zip(POSTS, ("seeker post", "response"), strict=True))
 # Rows of a file that are shown; its scores have all of them.
 ROWS_SHOWN = 50
+TITLE = "How does a response show empathy?"
 
 
 class Shown(NamedTuple):
@@ -123,7 +124,7 @@ def table_html(
 
 def head_html() -> str:
     """What stands above all: what the page does, and what it is not."""
-    return _TEMPLATES.get_template("head.html").render(paper=PAPER)
+    return _TEMPLATES.get_template("head.html").render(title=TITLE)
 
 
 def foot_html(model_label: str, is_own: bool, limits: Limits) -> str:

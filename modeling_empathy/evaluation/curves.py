@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..files.svg_figures import COLOURS, Figure, legend_above
+from ..files.svg_figures import COLOURS, MARKS, Figure, legend_above
 from .calibration import expected_calibration_error, reliability
 from .post_lengths import PostLengths
 
 
-_MARKS = ("o", "s", "^", "D")
 _DASHES = ("-", "--", ":", "-.")
 
 # What the Trainer noted: a step's losses and metrics, with their epoch.
@@ -62,7 +61,7 @@ def reliability_curves(before: np.ndarray, after: np.ndarray, levels: np.ndarray
             for place, (way, probabilities) in enumerate(ways.items()):
                 # Fewer bins than the error has: points of a handful of pairs would jump about.
                 bins = reliability(probabilities[:, index], levels[:, index], bins=10)
-                style = {"color": COLOURS[place], "marker": _MARKS[place], "linestyle": _DASHES[1 - place]}
+                style = {"color": COLOURS[place], "marker": MARKS[place], "linestyle": _DASHES[1 - place]}
                 points = [(part.confidence, part.accuracy) for part in bins]
                 panel.plot(*zip(*points, strict=True), **style, label=way, markersize=4)
             # Of three levels, the predicted one has at least a third.
@@ -113,7 +112,7 @@ def _by_epoch(name: str, title: str, what: str, lines: Mapping[str, list[tuple[f
         panel = canvas.subplots()
         for place, (label, points) in enumerate(known.items()):
             # A point of each step would be a band.
-            marker = _MARKS[place] if len(points) <= 30 else None
+            marker = MARKS[place] if len(points) <= 30 else None
             style = {"color": COLOURS[place], "linestyle": _DASHES[place], "marker": marker}
             panel.plot(*zip(*points, strict=True), **style, markersize=4, label=label)
         panel.set(xlabel="epoch", ylabel=what)

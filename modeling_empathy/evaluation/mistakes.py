@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.mechanisms import LEVELS
-
-
-class Piece(NamedTuple):
-    """A part of a text, and whether it belongs to a rationale."""
-
-    text: str
-    is_marked: bool
+from .highlights import Part, parts_of
 
 
 @dataclass(frozen=True)
@@ -25,16 +19,16 @@ class Mistake:
         annotated: The annotated level's name.
         predicted: The predicted one's.
         probability: What the predicted level has.
-        annotated_pieces: The response, its annotated rationales marked.
-        predicted_pieces: The response, what is shown of it marked.
+        annotated_parts: The response, its annotated rationales marked.
+        predicted_parts: The response, what is shown of it marked.
     """
 
     seeker_post: str
     annotated: str
     predicted: str
     probability: float
-    annotated_pieces: list[Piece]
-    predicted_pieces: list[Piece]
+    annotated_parts: list[Part]
+    predicted_parts: list[Part]
 
 
 def most_certain_mistakes(rows: Iterable[Mapping[str, Any]], mechanism: str, most: int) -> list[Mistake]:
@@ -51,18 +45,6 @@ def most_certain_mistakes(rows: Iterable[Mapping[str, Any]], mechanism: str, mos
     return [_mistake(row, row[mechanism]) for row in wrong[:most]]
 
 
-def pieces(text: str, spans: Sequence[Mapping[str, Any]]) -> list[Piece]:
-    """Parts a text where rationales, which may overlap, begin and end; together the pieces are the text."""
-    parts, place = [], 0
-    for start, end in sorted((span["start"], span["end"]) for span in spans):
-        start = max(start, place)
-        if end > start:
-            parts += [Piece(text[place:start], False), Piece(text[start:end], True)]
-            place = end
-    parts.append(Piece(text[place:], False))
-    return [piece for piece in parts if piece.text]
-
-
 def _mistake(row: Mapping[str, Any], result: Mapping[str, Any]) -> Mistake:
     response = row["response_post"]
     return Mistake(
@@ -70,6 +52,6 @@ def _mistake(row: Mapping[str, Any], result: Mapping[str, Any]) -> Mistake:
         LEVELS[result["annotated_level"]],
         LEVELS[result["level"]],
         result["score"],
-        pieces(response, result["annotated_rationales"]),
-        pieces(response, result["rationales"]),
+        parts_of(response, result["annotated_rationales"]),
+        parts_of(response, result["rationales"]),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..files.whole_files import write_whole
 from ..model.mechanisms import LEVELS
+from .highlights import parts_of
 from .metrics import REPORTED
 from .tables import table_by_mechanism
 
@@ -100,7 +101,5 @@ def readable_pairs(predictions: Iterable[dict[str, Any]], mechanisms: Sequence[s
 def highlight(text: str, rationales: Iterable[dict[str, Any]], colour: bool) -> str:
     """Marks the rationales in a text, with terminal colours or with brackets."""
     before, after = ("\033[1;30;43m", "\033[0m") if colour else ("[[", "]]")
-    # From the last to the first, so that offsets hold while the text grows behind them.
-    for span in sorted(rationales, key=lambda span: span["start"], reverse=True):
-        text = text[: span["start"]] + before + text[span["start"] : span["end"]] + after + text[span["end"] :]
-    return text
+    parts = parts_of(text, rationales)
+    return "".join(f"{before}{part.text}{after}" if part.is_marked else part.text for part in parts)

@@ -16,12 +16,13 @@ from ..corpus.provenance import Provenance
 from ..files.pages import rendered_page
 from ..files.svg_figures import Figure, as_svg
 from ..files.whole_files import write_whole
-from ..model.mechanisms import LEVELS
+from ..model.mechanisms import IDS, LEVELS, POSTS
 from .behaviour import weak_families
 from .curves import length_histogram, loss_curves, points_of, reliability_curves, validation_curves
+from .highlights import parts_of
 from .measured_mechanism import RESAMPLES, MeasuredMechanism, measured_mechanisms
 from .metrics import REPORTED
-from .mistakes import most_certain_mistakes, pieces
+from .mistakes import most_certain_mistakes
 from .post_lengths import PostLengths
 from .published_results import ADDRESS, PUBLISHED, SOURCE
 from .repeated_pairs import repeated_pairs
@@ -106,7 +107,7 @@ def write_page(path: Path, run: Run) -> Path:
 
 def page_of(run: Run) -> str:
     """The report as HTML that loads nothing, its texts escaped."""
-    rows = None if run.predictions is None else run.predictions.select_columns(_columns(run))
+    rows = None if run.predictions is None else run.predictions.select_columns([*IDS, *POSTS, *run.mechanisms])
     measured = [] if rows is None else measured_mechanisms(rows, run.mechanisms)
     found = findings(measured, run.diagnostics, run.original, run.lengths, is_published_corpus=run.is_published_corpus)
     texts = [] if rows is None else list(rows)
@@ -133,14 +134,10 @@ def page_of(run: Run) -> str:
         weak=weak_families(run.diagnostics["behaviour"]) if run.diagnostics.get("behaviour") else [],
         mistakes={name: most_certain_mistakes(texts, name, _MISTAKES) for name in run.mechanisms} if texts else {},
         repeated=repeated_pairs(texts, run.mechanisms) if texts else [],
-        pieces=pieces,
+        parts_of=parts_of,
         versions=versions(),
         arguments=json.dumps(run.arguments, indent=1, ensure_ascii=False, default=str) if run.arguments else "",
     )
-
-
-def _columns(run: Run) -> list[str]:
-    return ["sp_id", "rp_id", "seeker_post", "response_post", *run.mechanisms]
 
 
 def _of(found: Sequence[Finding], verdict: Verdict) -> list[Finding]:

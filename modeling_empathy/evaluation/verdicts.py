@@ -74,13 +74,12 @@ def findings(
         is_published_corpus: Whether the pairs are of the corpus that the paper's figures are of.
     """
     found: list[Finding] = []
+    judges = {"calibration": _calibration, "faithfulness": _faithfulness, "context_use": _context}
     for mechanism in measured:
         found += [judged(mechanism), *_levels(mechanism), *_rationales(mechanism)]
         if is_published_corpus and f"{mechanism.name}_macro_f1" in original:
             found.append(_beside_the_paper(mechanism, original))
-        for part, judge in (
-            ("calibration", _calibration), ("faithfulness", _faithfulness), ("context_use", _context)
-        ):  # fmt: skip
+        for part, judge in judges.items():
             if mechanism.name in diagnostics.get(part, {}):
                 found += judge(mechanism, diagnostics[part][mechanism.name])
     if diagnostics.get("behaviour"):
@@ -128,15 +127,15 @@ def headline(measured: Sequence[MeasuredMechanism], found: Sequence[Finding]) ->
 
 
 def _levels(mechanism: MeasuredMechanism) -> Iterator[Finding]:
-    for (level, count), row in zip(mechanism.support.items(), enumerate(mechanism.confusion), strict=True):
-        index, counts = row
+    for index, (level, count) in enumerate(mechanism.support.items()):
+        recognised = mechanism.confusion[index][index]
         if count < _FEWEST_OF_A_LEVEL:
             text = f'"{level}" is annotated in {count} pairs: whether it is recognised is not known.'
             yield Finding(Verdict.DOUBTFUL, mechanism.title, text, "confusion")
-        elif counts[index] / count < _MOSTLY:
-            hardly = counts[index] / count < _HARDLY
+        elif recognised / count < _MOSTLY:
+            hardly = recognised / count < _HARDLY
             often = "hardly" if hardly else "often not"
-            text = f'"{level}" is {often} recognised: {counts[index]} of {count} pairs.'
+            text = f'"{level}" is {often} recognised: {recognised} of {count} pairs.'
             yield Finding(Verdict.BAD if hardly else Verdict.DOUBTFUL, mechanism.title, text, "confusion")
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, first_line
+from ..errors import InputError, check_installed, first_line
 
 
 @contextmanager
@@ -23,10 +23,9 @@ def data_base(parent: Path, memory: str, extra: str) -> Iterator[tuple[Any, Path
     Raises:
         InputError: If DuckDB is not installed, or its disk is full.
     """
-    try:
-        import duckdb
-    except ImportError:
-        raise InputError(f"This needs the package duckdb: pip install 'modeling-empathy[{extra}]'.") from None
+    check_installed("duckdb", extra)
+    import duckdb
+
     parent.mkdir(parents=True, exist_ok=True)
     made = tempfile.TemporaryDirectory(dir=parent, prefix=".tables-")
     with made as folder, duckdb.connect(str(Path(folder) / "tables.duckdb")) as connection:

@@ -11,6 +11,7 @@ from typing import Any
 
 # Told apart by people who see few colours, and in grey (Okabe & Ito).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+MARKS = ("o", "s", "^", "D")
 
 
 @dataclass(frozen=True)

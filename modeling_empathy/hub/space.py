@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.util import find_spec
 from pathlib import Path
 
 from huggingface_hub import SpaceCard, constants
 
-from ..errors import InputError
+from ..errors import check_installed
 from .cards import CARD, check_repo_id
 from .staging import Publication
 from .wheel import NAME, build_wheel, requirements
@@ -37,8 +36,7 @@ def stage_space(staging: Path, repo_id: str, *, model: str | None = None, is_pri
     Raises:
         InputError: If the package can't be packed, or `model` is no name on the Hub.
     """
-    if find_spec("gradio") is None:
-        raise InputError(f"The page needs the package gradio: pip install '{NAME}[demo]'.")
+    check_installed("gradio", "demo", "The page needs")
     if model is not None:
         check_repo_id(model, "--model")
     wheel = build_wheel(staging, _EXTRAS[0])

@@ -34,7 +34,7 @@ def test_what_is_no_port_is_said(monkeypatch, value):
 
 def test_without_gradio_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.setattr("modeling_empathy.demo.server.find_spec", lambda name: None)
+    monkeypatch.setattr("modeling_empathy.errors.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"modeling-empathy\[demo\]"), serving():
         pass
 

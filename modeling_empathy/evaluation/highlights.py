@@ -23,11 +23,13 @@ def parts_of(text: str, rationales: Iterable[Mapping[str, Any]]) -> list[Part]:
 
     Args:
         text: The response.
-        rationales: Of the pipeline: `start` and `end` in characters, in order, none over another.
+        rationales: `start` and `end` in characters, in any order; annotated ones may overlap.
     """
     parts, place = [], 0
-    for span in rationales:
-        parts += [Part(text[place : span["start"]], False), Part(text[span["start"] : span["end"]], True)]
-        place = span["end"]
+    for start, end in sorted((span["start"], span["end"]) for span in rationales):
+        start = max(start, place)
+        if end > start:
+            parts += [Part(text[place:start], False), Part(text[start:end], True)]
+            place = end
     parts.append(Part(text[place:], False))
     return [part for part in parts if part.text]
