@@ -25,7 +25,9 @@ _SAME_WISH = 5.0
 
 # What torch, its allocators, ONNX Runtime and the C++ library say when they get no memory: none has an error for it.
 _NO_MEMORY = re.compile(
-    r"out of memory|(can't|cannot|failed to) allocate|not enough memory|bad.?alloc|failed to map segment",
+    r"out of memory|(can't|cannot|failed to) allocate|not enough memory|bad.?alloc|failed to map segment|"
+    # Of modules in C that are imported when there is hardly any.
+    r"can't start new thread|error return without exception set",
     re.IGNORECASE,
 )
 _LESS_MEMORY = (
